@@ -1,0 +1,1 @@
+"""Who acts: random and scripted players, controllers trained on a world model, planners."""

@@ -1,0 +1,104 @@
+"""What there is: games, families of world models, presets and players, as plain data with lazy import targets."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from wmplay.core.errors import NotFoundError
+
+PRESETS = ("tiny", "small", "base")
+
+
+@dataclass(frozen=True)
+class Game:
+    """A game as wmplay knows it before making it.
+
+    `params` go to the environment's constructor; `draw` names the function that turns a vector state into frames;
+    `truth` names what can be read off a frame exactly (`board`, `road`) or is the state itself (`state`);
+    `players` are the agents that make its training data, `expert` the one that plays well; `keys` is for the help line.
+    """
+
+    id: str
+    short: str
+    title: str
+    observation: str
+    actions: str
+    fps: int
+    frame: tuple[int, int] = (64, 64)
+    params: dict[str, Any] = field(default_factory=dict)
+    draw: str | None = None
+    truth: str | None = None
+    players: tuple[str, ...] = ("random", "persistent")
+    expert: str | None = None
+    warmup: int = 0
+    horizon: int = 200
+
+    @property
+    def slug(self) -> str:
+        """The folder name of the game's episodes."""
+        return self.short or re.sub(r"[^A-Za-z0-9._-]+", "__", self.id)
+
+
+GAMES: tuple[Game, ...] = (
+    Game(
+        "wmplay/GridWorld-v0", "grid_world", "Grid World", "frame", "Discrete(4)", fps=8,
+        truth="board", players=("random", "walker"), expert="walker", horizon=100,
+    ),
+    Game(
+        "wmplay/CarRacing-v0", "car_racing", "Car Racing", "frame", "Box(3)", fps=25,
+        params={"action_repeat": 2}, truth="road", players=("persistent", "driver"), expert="driver",
+        warmup=30, horizon=500,
+    ),
+    Game(
+        "wmplay/CartPole-v0", "cartpole", "Cart Pole", "vector", "Discrete(2)", fps=50,
+        draw="envs.cartpole:draw_state", truth="state", players=("random", "balancer"), expert="balancer", horizon=500,
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Family:
+    """An architecture of world model: where its class is, and which observations it can learn (`frame`, `vector`)."""
+
+    name: str
+    title: str
+    target: str
+    observations: tuple[str, ...]
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family("state_vae", "State VAE: predicts the next state vector", "wmplay.worlds.state_vae:StateVae", ("vector",)),
+    Family("vae_mdn", "World Models 2018: VAE + MDN-LSTM", "wmplay.worlds.vae_mdn:VaeMdn", ("frame",)),
+    Family("vqvae_mdn", "VQ-VAE + MDN-LSTM", "wmplay.worlds.vqvae_mdn:VqvaeMdn", ("frame",)),
+)
+
+# name -> class that follows wmplay.agents.protocol.Agent and is built as Class(game: Game, action: ActionSpec, noise=..., seed=...)
+PLAYERS: dict[str, str] = {
+    "random": "wmplay.agents.players:RandomPlayer",
+    "persistent": "wmplay.agents.players:PersistentPlayer",
+    "walker": "wmplay.agents.players:GridWalker",
+    "balancer": "wmplay.agents.players:CartBalancer",
+    "driver": "wmplay.agents.scripted_car:CarDriver",
+}
+
+
+def family(name: str) -> Family:
+    """The family with this name; raises NotFoundError that lists what there is."""
+    for entry in FAMILIES:
+        if entry.name == name:
+            return entry
+    raise NotFoundError(f"There is no family {name!r}; choose one of {', '.join(f.name for f in FAMILIES)}.")
+
+
+def builtin_game(name: str) -> Game | None:
+    """Our own game with this short name or id, or None."""
+    return next((g for g in GAMES if name in (g.short, g.id)), None)
+
+
+def load(target: str) -> Any:
+    """Import the object that a `module:name` target of this catalog points to."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,142 @@
+"""What a world model is: the surface that training, dreams and reports meet, never a family's name.
+
+Shapes: B batch, T time, H W C frame, S state vector, A action, F features.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from wmplay.core.spaces import ActionSpec, ObservationSpec
+
+
+class Segment(NamedTuple):
+    """T consecutive rows of recorded play for B streams. Row t holds what *arrived* at t and the action that led there.
+
+    observation: uint8 [B, T, H, W, 3] or float32 [B, T, S]; in an encoded phase, what `World.encode` made of it
+    action: int64 [B, T] or float32/int64 [B, T, A], the action taken before arriving at row t (ignored where first)
+    reward: float32 [B, T], received on arriving
+    terminated: bool [B, T], the episode ended for good on arriving
+    first: bool [B, T], row t is the first of an episode
+    mask: bool [B, T], False where a short episode was padded
+    """
+
+    observation: Tensor
+    action: Tensor
+    reward: Tensor
+    terminated: Tensor
+    first: Tensor
+    mask: Tensor
+
+
+# A world's latent state: a NamedTuple of tensors, each with leading axis B, so anyone can copy, index, save or branch it.
+State = Any
+
+
+@dataclass(frozen=True)
+class PhaseSpec:
+    """One stage of training a family, as data the generic loop can run.
+
+    modules: names of the sub-modules whose parameters this phase trains; the others are frozen
+    share: part of the training budget (time or steps); the shares of a family's phases add up to 1
+    boundaries: `cross` = segments run over episode ends (see `first`), `pad` = short episodes are padded (see `mask`)
+    encoded: segments carry `World.encode` of each observation, computed once before the phase
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    share: float
+    batch: int
+    length: int
+    learning_rate: float
+    boundaries: Literal["cross", "pad"] = "cross"
+    encoded: bool = False
+    weight_decay: float = 0.0
+    clip: float = 100.0
+    warmup: int = 100
+    decay: bool = True
+
+
+class World(nn.Module, ABC):
+    """A network that has learned a game. Subclasses are families; one file each.
+
+    Class attributes: `family`, `Config` (a frozen pydantic dataclass whose joint checks raise ValueError in plain words)
+    and `presets` (name -> field overrides of Config).
+    """
+
+    family: ClassVar[str]
+    Config: ClassVar[type]
+    presets: ClassVar[dict[str, dict[str, Any]]]
+
+    def __init__(self, config: Any, observation: ObservationSpec, action: ActionSpec) -> None:
+        super().__init__()
+        self.config = config
+        self.observation = observation
+        self.action = action
+        # Set by whoever knows the game when the observation is a vector: float32 [B, S] -> uint8 [B, H, W, 3].
+        self.draw: Callable[[Any], Any] | None = None
+
+    @property
+    @abstractmethod
+    def phases(self) -> tuple[PhaseSpec, ...]:
+        """The stages of training, in order."""
+
+    @property
+    @abstractmethod
+    def features_size(self) -> int:
+        """F, the length of `features`."""
+
+    @abstractmethod
+    def loss(self, segment: Segment, phase: str, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Teach it one batch: the scalar to minimise and detached scalar metrics (names shared by families where the
+        meaning is: `loss`, `reconstruction`, `kl`, `nll`, `reward`, `end`, `perplexity`)."""
+
+    def encode(self, observation: Tensor) -> Tensor:
+        """Deterministic encoding [N, ...] of observations [N, ...] for phases with `encoded=True`."""
+        raise TypeError(f"{type(self).__name__} has no encoded phase")
+
+    @abstractmethod
+    def begin(self, context: Segment, generator: torch.Generator | None = None) -> State:
+        """Read real rows [B, C] and arrive at a latent state after the last of them."""
+
+    @abstractmethod
+    def update(self, state: State, action: Tensor, observation: Tensor, first: Tensor) -> State:
+        """One real step: the state after taking `action` [B, ...] and seeing `observation` [B, ...]; `first` bool [B]
+        forgets what was before. Serves agents in the real game and re-synchronisation of a dream."""
+
+    @abstractmethod
+    def step(
+        self, state: State, action: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> tuple[State, Tensor, Tensor]:
+        """One imagined step. Returns the next state, reward float32 [B] and end probability float32 [B].
+
+        temperature scales the sampling noise; 0 takes the most likely outcome. All randomness is from `generator`.
+        """
+
+    @abstractmethod
+    def observe(self, state: State) -> Tensor:
+        """What the game would show: uint8 [B, H, W, 3], or float32 [B, S] for vector games."""
+
+    def frames(self, state: State) -> Tensor:
+        """What the dreamer sees, uint8 [B, H, W, 3], also for vector games (by the game's own drawing function)."""
+        seen = self.observe(state)
+        if self.observation.kind == "frame":
+            return seen
+        if self.draw is None:
+            raise TypeError("a vector world needs its game's drawing function in `draw`")
+        return torch.as_tensor(self.draw(seen.cpu().numpy()))
+
+    @abstractmethod
+    def features(self, state: State) -> Tensor:
+        """What a controller reads, float32 [B, F]: (z, h) for the 2018 family."""
+
+
+def map_state(state: State, function: Callable[[Tensor], Tensor]) -> State:
+    """Apply a function to every tensor of a state: copy, index, move, branch."""
+    return type(state)(*(function(part) for part in state))
