@@ -1,0 +1,76 @@
+"""Every command, thin: parse, call, print. Heavy libraries are imported inside the commands that need them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from wmplay import __version__
+from wmplay.core.errors import WmplayError
+
+app = typer.Typer(
+    name="wmplay",
+    help="Train a world model of a game in the background, then play inside its dream.",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# In the order in which `wmplay --help` lists them. Each module registers its commands on the app.
+MODULES = ("demo", "games", "play", "train", "report", "jobs", "slots", "data", "doctor")
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"wmplay {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    home: Annotated[Path | None, typer.Option(help="Folder of slots and episodes (else $WMPLAY_HOME).")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Train a world model of a game in the background, then play inside its dream. Alone: opens the dashboard."""
+    if home is not None:
+        # The environment carries it to every worker and window this process starts.
+        os.environ["WMPLAY_HOME"] = str(home.expanduser().absolute())
+    if context.invoked_subcommand is None:
+        from wmplay.cli.dashboard import open_dashboard
+
+        open_dashboard()
+
+
+for _name in MODULES:
+    importlib.import_module(f"wmplay.cli.{_name}").register(app)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one sentence on stderr and its exit code, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except WmplayError as error:
+        typer.echo(f"wmplay: {error}", err=True)
+        code = error.exit_code
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        typer.echo("wmplay: interrupted.", err=True)
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except BrokenPipeError:
+        # The reader of our output left (`wmplay slots | head`): nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
