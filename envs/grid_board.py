@@ -19,7 +19,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def hash_bits(key: NDArray[np.uint64] | np.uint64, counter: Any) -> NDArray[np.uint64]:
-    """Well-mixed 64-bit numbers from key and counter (broadcast): the output function of SplitMix64 (Steele et al. 2014)."""
+    """Well-mixed 64-bit numbers from key and counter (broadcast): SplitMix64 (Steele, Lea and Flood 2014)."""
     with np.errstate(over="ignore"):
         z = key + (np.asarray(counter, dtype=np.uint64) + np.uint64(1)) * _GOLDEN
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -29,11 +29,11 @@ def hash_bits(key: NDArray[np.uint64] | np.uint64, counter: Any) -> NDArray[np.u
 
 def hash_uniform(key: NDArray[np.uint64] | np.uint64, counter: Any) -> NDArray[np.float64]:
     """Numbers in [0, 1) from key and counter."""
-    return (hash_bits(key, counter) >> np.uint64(11)) * 2.0**-53
+    return (hash_bits(key, counter) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def _column_masks(size: int) -> tuple[int, int]:
-    """Bit masks of all cells that are not in the first and not in the last column (bit i is cell i of the flat board)."""
+    """Bit masks (bit i is cell i of the flat board) of all cells but the first column, and of all but the last."""
     row = (1 << size) - 1
     first = sum(1 << (size * r) for r in range(size))
     whole = sum(row << (size * r) for r in range(size))
@@ -71,8 +71,8 @@ def make_boards(keys: NDArray[np.uint64], size: int, walls: int, hazards: int) -
     not_first, not_last = _column_masks(size)
     todo = np.arange(len(keys))
     for attempt in range(1000):
-        order = hash_bits(keys[todo, None], np.arange(cells, dtype=np.uint64)[None] + np.uint64(attempt * cells))
-        order = order.argsort(axis=1, kind="stable")
+        numbers = hash_bits(keys[todo, None], np.arange(cells, dtype=np.uint64)[None] + np.uint64(attempt * cells))
+        order = numbers.argsort(axis=1, kind="stable")
         tried = np.empty((len(todo), cells), dtype=np.int8)
         np.put_along_axis(tried, order, np.broadcast_to(kinds, tried.shape), axis=1)
         boards[todo] = tried
@@ -104,7 +104,7 @@ def count_cells(size: int, walls: float, hazards: float) -> tuple[int, int]:
 
 
 def slipped(actions: NDArray[np.int64], keys: NDArray[np.uint64], steps: NDArray[np.uint64], slip: float) -> Any:
-    """The directions really taken, int64 like `actions`: with probability `slip` one of the two sideways ones, evenly."""
+    """The directions really taken, int64 [N]: with probability `slip` one of the two sideways ones, evenly."""
     chance = hash_uniform(keys ^ np.uint64(0xA5A5A5A5A5A5A5A5), steps)
     side = np.where(chance < slip / 2, 1, np.where(chance < slip, 3, 0))
     return (actions + side) % 4

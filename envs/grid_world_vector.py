@@ -1,4 +1,4 @@
-"""Thousands of GridWorlds in one numpy batch; each equals the single one with its seed, and only changed tiles are drawn."""
+"""Thousands of GridWorlds in one numpy batch, each equal to the single one of its seed; only changes are drawn."""
 
 from typing import Any, ClassVar
 

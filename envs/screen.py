@@ -26,7 +26,7 @@ class Screen:
             self._window = pygame.display.set_mode((width, height))
             self._clock = pygame.time.Clock()
         pygame.event.pump()
-        self._window.blit(pygame.image.frombuffer(np.ascontiguousarray(frame), (width, height), "RGB"), (0, 0))
+        self._window.blit(pygame.image.frombuffer(frame.tobytes(), (width, height), "RGB"), (0, 0))
         pygame.display.flip()
         self._clock.tick(self.fps)
 

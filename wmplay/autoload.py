@@ -27,9 +27,7 @@ def _register() -> None:
 class _AfterGymnasium:
     """A meta-path finder that finds nothing itself; it only runs `_register` after `gymnasium.envs` has been loaded."""
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, *_: Sequence[str] | ModuleType | None) -> ModuleSpec | None:
         if name != _TARGET:
             return None
         sys.meta_path.remove(self)  # type: ignore[arg-type]

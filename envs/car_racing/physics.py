@@ -1,0 +1,44 @@
+"""CarRacing-v3 itself, without its drawing: the same tracks, car, Box2D step, rewards and ends, to the last bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium.envs.box2d import car_racing as original
+
+from envs.car_racing.track import Track, build_tiles, lay_track, start_alpha
+
+
+class Physics(original.CarRacing):
+    """Gymnasium's CarRacing whose `step` and `reset` draw nothing; `original_surface` draws when it is asked.
+
+    Only two things are replaced: the drawing (by nothing) and the laying of the track (by an equal, faster one).
+    """
+
+    track_shape: Track
+    tile_colors: np.ndarray
+    """float64 [N, 3], the present colours of the road tiles; a visited tile takes the plain road colour."""
+
+    def _render(self, mode: str) -> Any:  # called by every step; what is shown is drawn elsewhere, when wanted
+        return None
+
+    def _create_track(self) -> bool:
+        track = lay_track(self.np_random)
+        self.start_alpha = start_alpha()
+        if track is None:
+            return False
+        self.road, self.tile_colors = build_tiles(self.world, track, self.road_color)
+        self.track_shape = track
+        self.track = track.points
+        kerbs = dict(track.kerbs)
+        for index, corners in enumerate(track.tiles):
+            self.road_poly.append((corners, self.tile_colors[index]))
+            if index in kerbs:
+                self.road_poly.append((kerbs[index], (255, 255, 255) if index % 2 == 0 else (255, 0, 0)))
+        return True
+
+    def original_surface(self, mode: str = "state_pixels") -> Any:
+        """Draw the present scene as CarRacing-v3 does and return its pygame surface of 1000 x 800 pixels."""
+        super()._render(mode)
+        return self.surf
