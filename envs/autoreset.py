@@ -51,3 +51,21 @@ def generators(
         old[i] if old and (s is None or not mask[i]) else np.random.Generator(np.random.PCG64(s))
         for i, s in enumerate(seeds)
     ]
+
+
+def final_infos(
+    ended: NDArray[np.bool_], observations: NDArray[Any], info: dict[str, NDArray[Any]] | None = None
+) -> dict[str, Any]:
+    """Gymnasium's `final_obs` and `final_info` for SAME_STEP, where `ended` bool [N] says.
+
+    observations [N, ...] and the arrays of info [N, ...] are those before the reset; they are copied.
+    """
+    final = np.full(len(ended), None, dtype=object)
+    for i in np.flatnonzero(ended):
+        final[i] = observations[i].copy()
+    infos: dict[str, Any] = {}
+    for name, values in (info or {}).items():
+        kept = np.zeros_like(values)
+        kept[ended] = values[ended]
+        infos[name], infos[f"_{name}"] = kept, ended.copy()
+    return {"final_obs": final, "_final_obs": ended.copy(), "final_info": infos, "_final_info": ended.copy()}

@@ -8,7 +8,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from envs.autoreset import as_mode, generators, reset_mask
+from envs.autoreset import as_mode, final_infos, generators, reset_mask
 from envs.grid_board import (
     AGENT,
     FLOOR,
@@ -118,7 +118,7 @@ class GridWorldVector(VectorEnv[NDArray[np.uint8], NDArray[np.int64], NDArray[An
             ended = np.flatnonzero(self._done) if self.mode is AutoresetMode.SAME_STEP else np.empty(0, np.int64)
         if len(ended):
             if self.mode is AutoresetMode.SAME_STEP:
-                infos = self._final(ended)
+                infos = final_infos(self._done, self._frames, {"board": self._boards})
             self._start(ended)
         infos["board"], infos["_board"] = self._boards.copy(), np.ones(self.num_envs, dtype=np.bool_)
         return self._observation(), rewards, terminated, truncated, infos
@@ -132,17 +132,6 @@ class GridWorldVector(VectorEnv[NDArray[np.uint8], NDArray[np.int64], NDArray[An
         self._boards[which, rows, columns] = AGENT
         self._drawn[which, rows, :, columns] = self._tiles[AGENT]
         self._places[which] = targets[which]
-
-    def _final(self, ended: NDArray[np.int64]) -> dict[str, Any]:
-        """Gymnasium's `final_obs` and `final_info` of the environments that end in this very step."""
-        final = np.full(self.num_envs, None, dtype=object)
-        for i in ended:
-            final[i] = self._frames[i].copy()
-        mask = np.zeros(self.num_envs, dtype=np.bool_)
-        mask[ended] = True
-        boards = np.where(mask[:, None, None], self._boards, np.int8(0))
-        info = {"board": boards, "_board": mask.copy()}
-        return {"final_obs": final, "_final_obs": mask, "final_info": info, "_final_info": mask.copy()}
 
     def _observation(self) -> NDArray[np.uint8]:
         return self._frames.copy() if self.copy else self._frames
