@@ -1,0 +1,60 @@
+"""What every test may use: a home of its own and the command line as a user runs it, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did: its exit code and what it said."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """The JSON document on stdout."""
+        return json.loads(self.stdout)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty WMPLAY_HOME for this test and for every process it starts."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("WMPLAY_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def run_cli(tmp_path: Path) -> Callable[..., Outcome]:
+    """`run_cli("slots", "--json")` runs `python -m wmplay slots --json` with the environment as it is now.
+
+    Keywords: `env` (variables to add), `input` (text for standard input, which else is empty), `timeout` in seconds.
+    """
+
+    def run(*args: object, env: Mapping[str, str] | None = None, input: str = "", timeout: float = 120) -> Outcome:
+        done = subprocess.run(
+            [sys.executable, "-m", "wmplay", *map(str, args)],
+            env={**os.environ, **(env or {})},
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=tmp_path,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
