@@ -47,10 +47,12 @@ def generators(
         seeds = list(seed)
     if len(seeds) != count:
         raise ValueError(f"{len(seeds)} seeds were given for {count} environments")
-    return [
-        old[i] if old and (s is None or not mask[i]) else np.random.Generator(np.random.PCG64(s))
-        for i, s in enumerate(seeds)
-    ]
+    fresh = list(old) if old else [np.random.Generator(np.random.PCG64(s)) for s in seeds]
+    if old:
+        for i in np.flatnonzero(mask):
+            if seeds[i] is not None:
+                fresh[i] = np.random.Generator(np.random.PCG64(seeds[i]))
+    return fresh
 
 
 def final_infos(

@@ -1,4 +1,4 @@
-"""Many CartPoles in one numpy batch, each equal to the single one of its seed, in all of Gymnasium's autoreset modes."""
+"""Many CartPoles in one numpy batch, each equal to the single one of its seed, in every autoreset mode."""
 
 from typing import Any, ClassVar
 

@@ -4,7 +4,6 @@ A board is int8 [size, size] with 0 floor, 1 wall, 2 hazard, 3 goal, 4 agent. Al
 and a counter, so that a batch of boards can be made in one go and equals the boards made one by one.
 """
 
-from collections import deque
 from typing import Any
 
 import numpy as np
@@ -110,28 +109,44 @@ def slipped(actions: NDArray[np.int64], keys: NDArray[np.uint64], steps: NDArray
     return (actions + side) % 4
 
 
-def distances(board: Board, avoid_hazards: bool = True) -> NDArray[np.int32]:
-    """Moves from every cell to the goal, int32 [size, size], −1 where there is no way. Breadth first from the goal."""
-    size = board.shape[0]
-    flat = board.ravel().tolist()
-    blocked = {WALL, HAZARD} if avoid_hazards else {WALL}
-    found = [-1] * len(flat)
-    if GOAL not in flat:
-        return np.array(found, dtype=np.int32).reshape(size, size)
-    goal = flat.index(GOAL)
-    found[goal] = 0
-    queue = deque([goal])
-    while queue:
-        cell = queue.popleft()
-        row, column = divmod(cell, size)
-        for d_row, d_column in ((-1, 0), (0, 1), (1, 0), (0, -1)):
-            r, c = row + d_row, column + d_column
-            if 0 <= r < size and 0 <= c < size:
-                near = r * size + c
-                if found[near] < 0 and flat[near] not in blocked:
-                    found[near] = found[cell] + 1
-                    queue.append(near)
-    return np.array(found, dtype=np.int32).reshape(size, size)
+def distances(boards: Board) -> NDArray[np.int16]:
+    """Moves from every cell to the goal on a way free of hazards, int16 like boards [..., size, size]; −1: no way.
+
+    A wave from the goal through the whole batch at once.
+    """
+    size = boards.shape[-1]
+    flat = boards.reshape(-1, size, size)
+    # One closed cell all around, so that a wave that leaves on one side cannot come back on the other.
+    open_cells = np.zeros((len(flat), size + 2, size + 2), dtype=np.bool_)
+    open_cells[:, 1:-1, 1:-1] = (flat != WALL) & (flat != HAZARD)
+    found = np.full(open_cells.shape, -1, dtype=np.int16)
+    wave = np.zeros_like(open_cells)
+    wave[:, 1:-1, 1:-1] = flat == GOAL
+    step = 0
+    while wave.any():
+        found[wave] = step
+        open_cells &= ~wave
+        grown = np.zeros_like(wave)
+        grown[:, 1:] |= wave[:, :-1]
+        grown[:, :-1] |= wave[:, 1:]
+        grown[:, :, 1:] |= wave[:, :, :-1]
+        grown[:, :, :-1] |= wave[:, :, 1:]
+        wave = grown & open_cells
+        step += 1
+    return found[:, 1:-1, 1:-1].reshape(boards.shape)
+
+
+def best_moves(boards: Board) -> NDArray[np.int8]:
+    """The first move of a shortest hazard-free way from every cell, int8 [..., size, size]; −1 where there is none."""
+    steps = distances(boards)
+    far = np.int16(np.iinfo(np.int16).max)
+    padded = np.full((*boards.shape[:-2], boards.shape[-1] + 2, boards.shape[-1] + 2), far)
+    padded[..., 1:-1, 1:-1] = np.where(steps < 0, far, steps)
+    near = np.stack(
+        [padded[..., :-2, 1:-1], padded[..., 1:-1, 2:], padded[..., 2:, 1:-1], padded[..., 1:-1, :-2]], axis=-1
+    )
+    moves = near.argmin(axis=-1).astype(np.int8)
+    return np.where((steps > 0) & (near.min(axis=-1) < far), moves, np.int8(-1))
 
 
 def shortest_path_action(board: Board) -> int | None:
@@ -139,17 +154,8 @@ def shortest_path_action(board: Board) -> int | None:
     places = np.argwhere(board == AGENT)
     if len(places) != 1:
         return None
-    steps = distances(board)
-    row, column = (int(v) for v in places[0])
-    size = board.shape[0]
-    here = steps[row, column]
-    if here <= 0:
-        return None
-    for action, (d_row, d_column) in enumerate(((-1, 0), (0, 1), (1, 0), (0, -1))):
-        r, c = row + d_row, column + d_column
-        if 0 <= r < size and 0 <= c < size and steps[r, c] == here - 1:
-            return action
-    return None
+    move = int(best_moves(board)[tuple(places[0])])
+    return None if move < 0 else move
 
 
 def well_formed(board: Board) -> bool:

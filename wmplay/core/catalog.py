@@ -80,6 +80,7 @@ PLAYERS: dict[str, str] = {
     "random": "wmplay.agents.players:RandomPlayer",
     "persistent": "wmplay.agents.players:PersistentPlayer",
     "walker": "wmplay.agents.players:GridWalker",
+    "wanderer": "wmplay.agents.players:GridWanderer",
     "balancer": "wmplay.agents.players:CartBalancer",
     "driver": "wmplay.agents.scripted_car:CarDriver",
 }
