@@ -1,0 +1,43 @@
+"""Where on the track the car is, and what lies ahead of it: what a scripted driver and a report need beside the frame."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from gymnasium.envs.box2d import car_racing as original
+
+AHEAD = 24
+"""How many centre points ahead of the car `info["ahead"]` holds; they lie 3.5 world units apart."""
+LOST = 2 * original.TRACK_WIDTH
+"""Farther than this from the tile it was last seen at, the car is looked for along the whole track."""
+
+
+class Lap:
+    """Follows the car along one track, given as the centre points of its N tiles."""
+
+    def __init__(self, points: list[tuple[float, float, float, float]]) -> None:
+        self._centres = np.array([(x, y) for _, _, x, y in points])
+        # The lap is closed: what lies ahead of the last tiles are the first ones.
+        self._twice = np.concatenate([self._centres, self._centres[: AHEAD + 1]]).astype(np.float32)
+        self._places = [(x, y) for _, _, x, y in points]
+        self.tile = 0
+
+    def follow(self, x: float, y: float) -> int:
+        """The number of the tile whose centre is nearest to (x, y), looked for from the last one found."""
+        places, tile = self._places, self.tile
+        count = len(places)
+        best = math.dist(places[tile], (x, y))
+        for way in (1, -1):
+            while (distance := math.dist(places[(tile + way) % count], (x, y))) < best:
+                tile, best = (tile + way) % count, distance
+        if best > LOST:
+            tile = int(((self._centres - (x, y)) ** 2).sum(axis=1).argmin())
+        self.tile = tile
+        return tile
+
+    def ahead(self, x: float, y: float, angle: float) -> np.ndarray:
+        """The next centre points as the driver sees them, float32 [AHEAD, 2]: world units to the right, and forward."""
+        cos, sin = math.cos(angle), math.sin(angle)
+        near = self._twice[self.tile + 1 : self.tile + 1 + AHEAD] - np.array((x, y), np.float32)
+        return near @ np.array(((cos, -sin), (sin, cos)), np.float32)
