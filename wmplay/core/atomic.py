@@ -50,10 +50,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def replace(source: Path, target: Path) -> None:
-    """`os.replace`, patient on Windows, where a reader that has the target open makes it fail for a moment."""
+    """Rename over the target, patient on Windows, where an open target makes it fail for a moment."""
     for attempt in range(20):
         try:
-            os.replace(source, target)
+            source.replace(target)
             return
         except PermissionError:
             if os.name != "nt" or attempt == 19:

@@ -69,7 +69,7 @@ def save_data_game(name: str, observation: str, actions: str) -> Game:
 
 
 def delete_variant(name: str) -> None:
-    """Forget a variant; its episodes and slots stay. Raises NotFoundError, or UsageError if another variant builds on it."""
+    """Forget a variant; its episodes and slots stay. Raises UsageError if another variant builds on it."""
     stored = _stored()
     if name not in stored:
         raise NotFoundError(f"There is no variant {name!r}; there are {', '.join(stored) or 'none'}.")
@@ -102,12 +102,15 @@ def _stored() -> dict[str, dict[str, Any]]:
 
 
 def _variant(name: str, depth: int = 0) -> Game | None:
-    entry = _stored().get(name)
+    stored = _stored()
+    entry = stored.get(name)
     if entry is None or depth > 8:  # a hand-edited file may run in a circle
         return None
     if entry["game"].startswith(DATA_ONLY):
         return Game(entry["game"], name, f"{name} (data only)", entry["observation"], entry["actions"], fps=30)
-    base = builtin_game(entry["game"]) or _variant(entry["game"], depth + 1) or find_game(entry["game"])
+    base = _variant(entry["game"], depth + 1) if entry["game"] in stored else find_game(entry["game"])
+    if base is None:
+        return None
     settings = ", ".join(f"{key}={value}" for key, value in entry["params"].items())
     return dataclasses.replace(
         base,

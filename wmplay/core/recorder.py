@@ -1,0 +1,278 @@
+"""Writes episodes to disk while they happen: many streams at once, readable all the time, a crash costs a second."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from wmplay.core import arrays, atomic
+from wmplay.core.errors import UsageError, WmplayError
+from wmplay.core.spaces import ActionSpec, ObservationSpec
+
+SCHEMA = 1
+FIRST, TERMINATED, TRUNCATED = 1, 2, 4
+# Episodes with a seed from here on are for reports and are never trained on.
+HELD_OUT_SEED = 1_000_000
+
+_FLUSH_SECONDS = 0.8
+_BUFFER_BYTES = 64 << 20  # over all streams together
+_SHARD_BYTES = 512 << 20  # a stream goes on in a new shard at the first episode after this
+
+
+class Recorder:
+    """Records interleaved episodes of N parallel environments into one dataset folder. A context manager.
+
+    A row holds what arrived: the observation, the action that led to it (zeros where first), the reward that came with
+    it. Each stream has a shard of its own, so that every episode is contiguous on disk. What is older than a second is
+    on disk as plain .npy files, whatever happens to the process. Opening an existing dataset adds to it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        game: str,
+        game_params: dict[str, Any],
+        observation: ObservationSpec,
+        action: ActionSpec,
+        held_out: bool = False,
+    ) -> None:
+        self.folder, self.observation, self.action, self.held_out = Path(folder), observation, action, held_out
+        with atomic.writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.folder / ".lock", timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout as why:
+            raise WmplayError(
+                f"The dataset {self.folder.name} is being recorded to right now; use another name."
+            ) from why
+        try:
+            self.info = self._open_info(game, game_params)
+        except BaseException:
+            self._lock.release()
+            raise
+        self.rows = 0  # taken in so far by this recorder
+        self.steps = 0  # of those, steps (rows that are not the first of their episode)
+        self.episodes = 0
+        self._streams: dict[int, _Stream] = {}
+        self._seeded: set[int] = set()
+        self._next_shard = 1 + max(
+            (int(p.name[6:]) for p in self.folder.glob("shard-*") if p.name[6:].isdigit()), default=-1
+        )
+        self._capacity = 256
+        self._flushed = time.monotonic()
+        self._closed = False
+
+    def _open_info(self, game: str, game_params: dict[str, Any]) -> dict[str, Any]:
+        path = self.folder / "dataset.json"
+        wanted = {
+            "schema": SCHEMA,
+            "game": game,
+            "game_params": game_params,
+            "observation": self.observation.to_json(),
+            "action": self.action.to_json(),
+            "held_out": self.held_out,
+        }
+        plain = json.loads(json.dumps(wanted, default=float).replace("Infinity", "1e999"))
+        if path.exists():
+            found = atomic.read_json(path)
+            for key in wanted:
+                if found.get(key) != plain[key]:
+                    raise UsageError(
+                        f"The dataset {self.folder.name} was made with another {key.replace('_', ' ')}"
+                        f" ({found.get(key)!r}, not {plain[key]!r}); use another name."
+                    )
+            info: dict[str, Any] = {**found, "complete": False}
+        else:
+            info = {
+                **plain,
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "players": [],
+                "complete": False,
+            }
+        _write_info(path, info)
+        return info
+
+    def begin(self, stream: int, observation: np.ndarray, seed: int | None, player: str) -> None:
+        """A new episode starts in this stream with its first observation, from this seed, played by this player.
+
+        The seed decides between training and held-out data; None is allowed only where the data is not held out, or
+        in a stream whose earlier seed showed that it is. An unfinished episode of the stream counts as cut off.
+        """
+        self._check_seed(stream, seed)
+        state = self._streams.get(stream)
+        if state is None or state.written * self._row_bytes >= _SHARD_BYTES:
+            if state is not None:
+                self._flush_stream(state)
+            state = self._streams[stream] = self._new_stream()
+        if player not in self.info["players"]:
+            self.info["players"].append(player)
+            _write_info(self.folder / "dataset.json", self.info)
+        state.labels.append({"start": state.written + state.filled, "seed": seed, "player": player})
+        state.open = True
+        self.episodes += 1
+        self._add(state, observation, np.zeros(self.action.shape, self.action.dtype), 0.0, FIRST)
+
+    def step(
+        self, stream: int, observation: np.ndarray, action: Any, reward: float, terminated: bool, truncated: bool
+    ) -> None:
+        """One step of this stream's episode: the action taken and what arrived. Raises UsageError for a wrong value."""
+        state = self._streams.get(stream)
+        if state is None or not state.open:
+            raise UsageError(f"Stream {stream} has no running episode; begin one before its first step.")
+        flags = (TERMINATED if terminated else 0) | (TRUNCATED if truncated else 0)
+        acted = np.asarray(action, self.action.dtype)
+        wrong = action_problem(self.action, acted[None]) if acted.shape == self.action.shape else "has the wrong shape"
+        if wrong:
+            raise UsageError(f"The action {action!r} {wrong}; the game accepts {self.action}.")
+        if not np.isfinite(reward):
+            raise UsageError(f"The reward {reward} of stream {stream} is not a finite number.")
+        state.open = not flags
+        self.steps += 1
+        self._add(state, observation, acted, reward, flags)
+
+    def begin_batch(
+        self, streams: Sequence[int], observations: np.ndarray, seeds: Sequence[int | None], player: str
+    ) -> None:
+        """`begin` for several streams: observations [K, ...], one seed each."""
+        for row, (stream, seed) in enumerate(zip(streams, seeds, strict=True)):
+            self.begin(stream, observations[row], seed, player)
+
+    def step_batch(
+        self,
+        streams: Sequence[int],
+        observations: np.ndarray,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        terminated: np.ndarray,
+        truncated: np.ndarray,
+    ) -> None:
+        """`step` for several streams: every argument has the leading axis K of `streams`."""
+        for row, stream in enumerate(streams):
+            self.step(stream, observations[row], actions[row], float(rewards[row]), terminated[row], truncated[row])
+
+    def flush(self) -> None:
+        """Bring every row taken in so far to disk. Raises WmplayError if it cannot (disk full): earlier rows stay."""
+        for state in self._streams.values():
+            self._flush_stream(state)
+        self._flushed = time.monotonic()
+
+    def close(self) -> None:
+        """Flush, mark the dataset complete, let go of it."""
+        if self._closed:
+            return
+        try:
+            self.flush()
+            self.info["complete"] = True
+            _write_info(self.folder / "dataset.json", self.info)
+        finally:
+            self._closed = True
+            self._lock.release()
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _row_bytes(self) -> int:
+        return int(np.prod(self.observation.shape)) * self.observation.dtype.itemsize
+
+    def _check_seed(self, stream: int, seed: int | None) -> None:
+        if seed is None:
+            if self.held_out and stream not in self._seeded:
+                raise UsageError(f"Held-out episodes need seeds of {HELD_OUT_SEED} and above, to keep them apart.")
+            return
+        if self.held_out != (seed >= HELD_OUT_SEED):
+            kind, place = ("held-out", "training") if seed >= HELD_OUT_SEED else ("training", "held-out")
+            raise UsageError(f"Seed {seed} belongs to {kind} episodes and may not enter {place} data.")
+        self._seeded.add(stream)
+
+    def _new_stream(self) -> _Stream:
+        # Fewer rows each where there are many streams: all buffers together stay small.
+        self._capacity = int(np.clip(_BUFFER_BYTES // (self._row_bytes * (len(self._streams) + 1)), 8, self._capacity))
+        folder = self.folder / f"shard-{self._next_shard:05d}"
+        self._next_shard += 1
+        return _Stream(folder, self._capacity, self.observation, self.action)
+
+    def _add(self, state: _Stream, observation: np.ndarray, action: np.ndarray, reward: float, flags: int) -> None:
+        seen = np.asarray(observation)
+        if seen.shape != self.observation.shape or seen.dtype != self.observation.dtype:
+            raise UsageError(
+                f"An observation is {seen.dtype} {list(seen.shape)}, but the dataset {self.folder.name} holds"
+                f" {self.observation.dtype} {list(self.observation.shape)}."
+            )
+        row = state.filled
+        state.observations[row], state.actions[row], state.rewards[row], state.flags[row] = seen, action, reward, flags
+        state.filled += 1
+        self.rows += 1
+        if state.filled == len(state.flags):
+            self._flush_stream(state)
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self.flush()
+
+    def _flush_stream(self, state: _Stream) -> None:
+        with atomic.writing(state.folder):
+            state.flush()
+
+
+class _Stream:
+    """The rows of one stream that are not on disk yet, and the shard they go to."""
+
+    def __init__(self, folder: Path, capacity: int, observation: ObservationSpec, action: ActionSpec) -> None:
+        self.folder = folder
+        self.observations = np.empty((capacity, *observation.shape), observation.dtype)
+        self.actions = np.empty((capacity, *action.shape), action.dtype)
+        self.rewards = np.empty(capacity, np.float32)
+        self.flags = np.empty(capacity, np.uint8)
+        self.labels: list[dict[str, Any]] = []
+        self.filled = 0
+        self.written = 0
+        self.open = False
+
+    def flush(self) -> None:
+        """Append the buffered rows to the four arrays and the labels of new episodes to the index. Raises OSError."""
+        if not self.filled:
+            return
+        if not self.written:
+            self.folder.mkdir(exist_ok=True)
+        for name in ("observations", "actions", "rewards", "flags"):
+            arrays.append(self.folder / f"{name}.npy", getattr(self, name)[: self.filled], self.written)
+        if self.labels:
+            with (self.folder / "episodes.jsonl").open("ab", buffering=0) as file:
+                file.write("".join(json.dumps(label) + "\n" for label in self.labels).encode())
+        self.labels = []
+        self.written += self.filled
+        self.filled = 0
+
+
+def action_problem(spec: ActionSpec, actions: np.ndarray) -> str | None:
+    """What is wrong with actions [N, ...] of the spec's shape, in words to follow 'the action'; None if nothing."""
+    if spec.kind == "box":
+        if not np.isfinite(actions).all():
+            return "is not a finite number"
+        slack = 1e-4  # float32 rounding of a policy's own clipping
+        if (actions < np.array(spec.low, np.float32) - slack).any() or (
+            actions > np.array(spec.high, np.float32) + slack
+        ).any():
+            return "is outside the action space"
+        return None
+    top = spec.n if spec.kind == "discrete" else np.array(spec.counts)
+    return "is outside the action space" if (actions < 0).any() or (actions >= top).any() else None
+
+
+def _write_info(path: Path, info: dict[str, Any]) -> None:
+    """dataset.json; infinite bounds of a vector are written as 1e999, which every JSON reader takes for infinity."""
+    text = json.dumps(info, indent=2, ensure_ascii=False).replace("Infinity", "1e999")
+    atomic.write_text(path, text + "\n")
