@@ -1,0 +1,119 @@
+"""The density network over a grid of codes: a local predictor of K possible next grids, snapped to the codebook.
+
+A flat network over 64 cells must learn the same rule once per cell; a convolution learns it once. The mixture's choice
+is made for the whole grid, so that what may go two ways (a slip) goes one way everywhere.
+
+Shapes: N rows, P = G·G cells, D length of a code's vector, K components, V codes, H memory, C channels.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wmplay.worlds.blocks import ConvBlock, sample_index
+
+LOG_DEVIATION = (-3.0, 3.0)
+
+
+class GridMixture(NamedTuple):
+    """log_weight [N, K], normalised; mean, log_deviation [N, K, P, D], in the units of the codebook `vectors` [V, D]."""
+
+    log_weight: Tensor
+    mean: Tensor
+    log_deviation: Tensor
+    vectors: Tensor
+
+    def logits(self, live: Tensor) -> Tensor:
+        """log N(code | mean, deviation) up to a constant per cell, [N, K, P, V]; codes outside the vocabulary get −inf.
+
+        Normalised over the codes this is the probability of each: a Gaussian that is only ever asked about codes.
+        """
+        precision = torch.exp(-2.0 * self.log_deviation)
+        quadratic = torch.cat((-0.5 * precision, precision * self.mean), dim=-1)
+        density = quadratic @ torch.cat((self.vectors.square(), self.vectors), dim=-1).T
+        return density.masked_fill(~live, -math.inf)
+
+    def nll(self, target: Tensor, live: Tensor) -> Tensor:
+        """−log p(target) in nats [N] for codes int64 [N, P]: the mixture over whole grids of the product over cells.
+
+        live: bool [V]. A target outside the vocabulary (a patch never seen in training) is left out.
+        """
+        used = live.nonzero().squeeze(-1)
+        place = torch.full_like(live, -1, dtype=torch.long)
+        place[used] = torch.arange(used.shape[0], device=used.device)
+        index = place[target]
+        small = self._replace(vectors=self.vectors[used])
+        log_code = torch.log_softmax(small.logits(torch.ones_like(used, dtype=torch.bool)), dim=-1)
+        known = index >= 0
+        chosen = index.clamp_min(0)[:, None, :, None].expand(*log_code.shape[:-1], 1)
+        per_cell = log_code.gather(-1, chosen).squeeze(-1) * known[:, None]
+        return -torch.logsumexp(self.log_weight + per_cell.sum(-1), dim=-1)
+
+    def sample(self, live: Tensor, generator: torch.Generator | None, temperature: float) -> Tensor:
+        """One grid of codes int64 [N, P]; at temperature 0 the heaviest component, snapped to its most likely codes."""
+        chosen = sample_index(self.log_weight, generator, temperature)
+        row = torch.arange(chosen.shape[0], device=chosen.device)
+        one = GridMixture(
+            self.log_weight, self.mean[row, chosen, None], self.log_deviation[row, chosen, None], self.vectors
+        )
+        return sample_index(one.logits(live).squeeze(1), generator, temperature)
+
+
+class GridPredictor(nn.Module):
+    """(grid, grid before, action, h') → GridMixture; and, given the grid that came, reward and end."""
+
+    def __init__(
+        self, grid: int, latent_dim: int, actions: int, hidden_size: int, mixtures: int, channels: int, layers: int
+    ) -> None:
+        super().__init__()
+        self.grid, self.latent_dim, self.mixtures = grid, latent_dim, mixtures
+        self.condition = nn.Linear(actions + hidden_size, channels)
+        self.enter = nn.Conv2d(2 * latent_dim + actions, channels, 3, padding=1)
+        self.blocks = nn.Sequential(*(ConvBlock(channels) for _ in range(layers)))
+        self.leave = nn.Conv2d(channels, mixtures * 2 * latent_dim, 1)
+        self.weight = nn.Linear(2 * channels + hidden_size + actions, mixtures)
+        self.transition = nn.Conv2d(channels + latent_dim, channels, 3, padding=1)
+        self.heads = nn.Sequential(nn.Linear(2 * channels + hidden_size, channels), nn.SiLU(), nn.Linear(channels, 2))
+
+    def _image(self, cells: Tensor) -> Tensor:
+        """[N, P, D] -> [N, D, G, G]"""
+        return cells.unflatten(1, (self.grid, self.grid)).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def _pool(image: Tensor) -> Tensor:
+        """[N, C, G, G] -> [N, 2C]: what there is on average, and what there is anywhere."""
+        return torch.cat((image.mean((2, 3)), image.amax((2, 3))), dim=-1)
+
+    def forward(
+        self, now: Tensor, before: Tensor, action: Tensor, hidden: Tensor, vectors: Tensor
+    ) -> tuple[GridMixture, Tensor]:
+        """now, before [N, P, D]; action [N, A]; hidden [N, H]; vectors [V, D] -> mixture and trunk [N, C, G, G]."""
+        unit = vectors.std().clamp_min(1e-4)  # so that the network's numbers are near 1 whatever the codebook's size
+        g, k, d = self.grid, self.mixtures, self.latent_dim
+        present = self._image(now) / unit
+        planes = action[:, :, None, None].expand(-1, -1, g, g)
+        x = self.enter(torch.cat((present, self._image(before) / unit, planes), dim=1))
+        x = x + self.condition(torch.cat((action, hidden), dim=-1))[:, :, None, None]
+        trunk = F.silu(self.blocks(x))
+        change, log_deviation = (
+            self.leave(trunk).float().unflatten(1, (k, 2, d)).flatten(-2).transpose(-2, -1).unbind(2)
+        )
+        weight = self.weight(torch.cat((self._pool(trunk), hidden, action), dim=-1)).float()
+        mixture = GridMixture(
+            torch.log_softmax(weight, dim=-1),
+            now.unsqueeze(1) + unit * change,
+            log_deviation.clamp(*LOG_DEVIATION) + torch.log(unit),
+            vectors,
+        )
+        return mixture, trunk
+
+    def outcome(self, trunk: Tensor, following: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Reward and end logit, float32 [N] each, of arriving at the grid `following` [N, P, D]."""
+        seen = F.silu(self.transition(torch.cat((trunk, self._image(following)), dim=1)))
+        reward, end = self.heads(torch.cat((self._pool(seen), hidden), dim=-1)).float().unbind(-1)
+        return reward, end

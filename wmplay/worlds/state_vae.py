@@ -1,0 +1,166 @@
+"""State VAE: a world model of games that show a vector, such as CartPole: (state, action) → latent → next state."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from wmplay.core.errors import UsageError
+from wmplay.core.spaces import ActionSpec, ObservationSpec
+from wmplay.worlds.blocks import (
+    STRICT,
+    ActionEncoder,
+    RunningScale,
+    detached,
+    kl_to_standard,
+    masked_mean,
+    mlp,
+    sample_normal,
+    transitions,
+)
+from wmplay.worlds.protocol import PhaseSpec, Segment, World
+
+
+@dataclass(frozen=True, config=STRICT)
+class StateVaeConfig:
+    """Sizes and training of a state VAE. Defaults are the documents' where they fixed one (128, 16, 0.001, 1e-3)."""
+
+    hidden_size: int = Field(128, ge=4, le=8192, description="width of the encoder's and the decoder's hidden layer")
+    latent_size: int = Field(
+        16, ge=1, le=1024, description="entries of the latent, each with a mean and a log-variance"
+    )
+    kl_weight: float = Field(0.001, ge=0.0, le=10.0, description="weight of the KL term beside the squared error")
+    unroll: int = Field(8, ge=1, le=200, description="open-loop steps the loss looks ahead")
+    batch: int = Field(256, ge=1, le=65536, description="segments in a training batch")
+    learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="step size of Adam")
+
+
+class StateVaeState(NamedTuple):
+    """vector: float32 [B, S], the state in the game's own units."""
+
+    vector: Tensor
+
+
+class StateVae(World):
+    """Predicts the change of the state, in units of its usual size, through a stochastic bottleneck."""
+
+    family: ClassVar[str] = "state_vae"
+    Config: ClassVar[type] = StateVaeConfig
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "tiny": {"hidden_size": 32, "latent_size": 8, "batch": 32, "unroll": 4},
+        "small": {},
+        "base": {"hidden_size": 512, "latent_size": 64, "batch": 1024, "unroll": 16},
+    }
+
+    def __init__(self, config: StateVaeConfig, observation: ObservationSpec, action: ActionSpec) -> None:
+        super().__init__(config, observation, action)
+        if observation.kind != "vector" or len(observation.shape) != 1:
+            raise UsageError(
+                "state_vae learns games whose observation is a vector; this one shows frames: use vae_mdn."
+            )
+        size = observation.shape[0]
+        self.actions = ActionEncoder(action)
+        self.scale = RunningScale(size)
+        self.change = RunningScale(size)
+        self.encoder = mlp((size + self.actions.width, config.hidden_size, 2 * config.latent_size))
+        self.decoder = mlp((config.latent_size, config.hidden_size, size))
+        self.reward = mlp((size + self.actions.width, config.hidden_size, 1))
+        self.end = mlp((size, config.hidden_size, 1))
+
+    @property
+    def phases(self) -> tuple[PhaseSpec, ...]:
+        c = self.config
+        modules = ("encoder", "decoder", "reward", "end")
+        return (PhaseSpec("joint", modules, 1.0, c.batch, c.unroll + 1, c.learning_rate, clip=10.0),)
+
+    @property
+    def features_size(self) -> int:
+        return self.observation.shape[0]
+
+    def _latent(self, vector: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance [B, Z] of the latent of a transition; `action` already encoded."""
+        both = self.encoder(torch.cat((self.scale.normalise(vector), action), dim=-1)).float()
+        mean, log_variance = both.chunk(2, dim=-1)
+        return mean, log_variance.clamp(-12.0, 4.0)
+
+    def _next(self, vector: Tensor, latent: Tensor) -> Tensor:
+        return vector + self.change.restore(self.decoder(latent).float())
+
+    def loss(self, segment: Segment, phase: str, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
+        """MSE + 0.001·KL on each step, plus the MSE of the noiseless model running open loop through the segment.
+
+        Errors are measured in standard deviations of one step's change, so that each state variable counts alike.
+        """
+        real, first = segment.observation.float(), segment.first
+        valid = transitions(first, segment.mask).valid
+        if self.training:
+            self.scale.learn(real[segment.mask])
+            self.change.learn((real[:, 1:] - real[:, :-1])[valid[:, 1:]])
+        unit = self.change.deviation
+        action = self.actions(segment.action)
+        before, after, ok = real[:, :-1], real[:, 1:], valid[:, 1:]
+
+        mean, log_variance = self._latent(before, action[:, 1:])
+        sampled = self._next(before, sample_normal(mean, log_variance, generator))
+        reconstruction = masked_mean(((sampled - after) / unit).square().mean(-1), ok)
+        kl = masked_mean(kl_to_standard(mean, log_variance), ok)
+
+        vector, open_loop, predicted = real[:, 0], [], []
+        for t in range(1, real.shape[1]):
+            latent, _ = self._latent(vector, action[:, t])
+            vector = self._next(vector, latent)
+            # Errors grow at least linearly on the way: in units of unit · t, late steps do not drown early ones.
+            open_loop.append(((vector - real[:, t]) / (unit * t)).square().mean(-1))
+            predicted.append(vector)
+            vector = torch.where(valid[:, t, None], vector, real[:, t])
+        open_loop_error = masked_mean(torch.stack(open_loop, 1), ok)
+
+        reward = self.reward(torch.cat((self.scale.normalise(after), action[:, 1:]), -1)).squeeze(-1).float()
+        reward_loss = masked_mean((reward - segment.reward[:, 1:]).square(), ok)
+        end = self.end(self.scale.normalise(after)).squeeze(-1).float()
+        ended = segment.terminated[:, 1:].float()
+        end_loss = masked_mean(F.binary_cross_entropy_with_logits(end, ended, reduction="none"), ok)
+
+        loss = reconstruction + open_loop_error + self.config.kl_weight * kl + 0.1 * reward_loss + 0.1 * end_loss
+        one_step = masked_mean((predicted[0] - after[:, 0]).square().mean(-1), ok[:, 0])
+        return loss, detached(
+            loss=loss, reconstruction=reconstruction, open_loop=open_loop_error, one_step_mse=one_step, kl=kl,
+            reward=reward_loss, end=end_loss,
+        )  # fmt: skip
+
+    def begin(self, context: Segment, generator: torch.Generator | None = None) -> StateVaeState:  # noqa: ARG002
+        """The last real row [B, S]; a vector game's state needs no memory."""
+        last = (context.mask.long().sum(1) - 1).clamp_min(0)
+        return StateVaeState(context.observation.float()[torch.arange(last.shape[0], device=last.device), last])
+
+    def update(
+        self,
+        state: StateVaeState,  # noqa: ARG002
+        action: Tensor,  # noqa: ARG002
+        observation: Tensor,
+        first: Tensor,  # noqa: ARG002
+    ) -> StateVaeState:
+        """A vector state is seen whole: what was before does not matter."""
+        return StateVaeState(observation.float())
+
+    def step(
+        self, state: StateVaeState, action: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> tuple[StateVaeState, Tensor, Tensor]:
+        encoded = self.actions(action)
+        mean, log_variance = self._latent(state.vector, encoded)
+        vector = self._next(state.vector, sample_normal(mean, log_variance, generator, temperature))
+        seen = self.scale.normalise(vector)
+        reward = self.reward(torch.cat((seen, encoded), -1)).squeeze(-1).float()
+        return StateVaeState(vector), reward, torch.sigmoid(self.end(seen).squeeze(-1).float())
+
+    def observe(self, state: StateVaeState) -> Tensor:
+        return state.vector
+
+    def features(self, state: StateVaeState) -> Tensor:
+        """The normalised state, float32 [B, S]."""
+        return self.scale.normalise(state.vector)
