@@ -1,0 +1,68 @@
+"""What can be read off a game's frames exactly: boards of GridWorld, the road of CarRacing, the state of CartPole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Fewer road pixels than this and the picture shows no road worth comparing (1 % of the 64×54 pixels above the bar).
+ROAD_PIXELS = 32
+
+
+def board_size(frame: NDArray[Any], params: dict[str, Any]) -> int:
+    """Cells a side of the GridWorld with these parameters."""
+    return int(params.get("size", 8))
+
+
+def boards(frames: NDArray[Any], size: int) -> NDArray[np.int8]:
+    """Boards int8 [..., size, size] that frames uint8 [..., H, W, 3] show."""
+    from envs.grid_world import decode_board
+
+    return decode_board(frames, size)
+
+
+def same_board(dream: NDArray[Any], real: NDArray[Any], size: int) -> NDArray[np.bool_]:
+    """bool [N]: both frames of the pair show the same board."""
+    return (boards(dream, size) == boards(real, size)).all(axis=(-1, -2))
+
+
+def well_formed(frames: NDArray[Any], size: int) -> NDArray[np.bool_]:
+    """bool [N]: the frames show a board with exactly one agent and at most one goal."""
+    from envs.grid_world import well_formed as board_is_well_formed
+
+    return np.array([board_is_well_formed(board) for board in boards(frames, size)])
+
+
+def road(frames: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where CarRacing frames show road above the indicator bar, bool [N, h, W]."""
+    from envs.car_racing import road_mask
+
+    return np.asarray(road_mask(frames))
+
+
+def road_overlap(dream: NDArray[Any], real: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Intersection over union of the two roads, float [N], and where the real frame shows road at all, bool [N]."""
+    a, b = road(dream).reshape(len(dream), -1), road(real).reshape(len(real), -1)
+    union = (a | b).sum(axis=1)
+    return (a & b).sum(axis=1) / np.maximum(union, 1), b.sum(axis=1) >= ROAD_PIXELS
+
+
+def car_on_road(frames: NDArray[Any]) -> NDArray[np.bool_]:
+    """bool [N]: the frames show a car, and road at or around it."""
+    from envs.car_racing import car_visible
+
+    mask = road(frames)
+    height, width = mask.shape[1:]
+    # The camera holds the car at the middle, three quarters down the view; its surroundings are a fifth of the width.
+    middle, low, reach = width // 2, round(height * 0.8), max(2, width // 10)
+    around = mask[:, max(0, low - 2 * reach) : low + reach, middle - reach : middle + reach]
+    return np.asarray(car_visible(frames)) & (around.mean(axis=(1, 2)) >= 0.1)
+
+
+def state_names(game_short: str, size: int) -> list[str]:
+    """Names of a vector game's variables."""
+    if game_short == "cartpole" and size == 4:
+        return ["position", "velocity", "angle", "angular_velocity"]
+    return [f"variable_{i}" for i in range(size)]
