@@ -101,7 +101,8 @@ class Painter:
 def text(frame: np.ndarray, columns: int = 80, rows: int = 40) -> Text:
     """A frame uint8 [H, W, 3] as Rich text of at most `columns` x `rows` cells, for printing or a Static widget."""
     painter = Painter()
-    lines = [painter.line(row) for row in cells(scaled(frame, *fit(*frame.shape[:2], columns, rows)))]
+    height, width = frame.shape[:2]
+    lines = [painter.line(row) for row in cells(scaled(frame, *fit(height, width, columns, rows)))]
     return Text("\n").join(Text.assemble(*((part.text, part.style or "") for part in line)) for line in lines)
 
 
@@ -138,7 +139,8 @@ class HalfBlockView(Widget):
         columns, rows = self.size
         if self._frame is None or not columns or not rows:
             return
-        codes = cells(scaled(self._frame, *fit(*self._frame.shape[:2], columns, rows)))
+        height, width = self._frame.shape[:2]
+        codes = cells(scaled(self._frame, *fit(height, width, columns, rows)))
         before, self._codes = self._codes, codes
         if before is None or before.shape != codes.shape:
             self._strips.clear()
