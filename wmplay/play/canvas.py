@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pygame
 
+from wmplay.play.fonts import font_path
 from wmplay.play.hud import Hud, Item, Tone
 from wmplay.play.session import Panel, View
 
@@ -29,12 +28,8 @@ SMALL = 128
 
 def _font(name: str, size: int) -> pygame.font.Font:
     """DejaVu as matplotlib ships it (the same on every machine), else pygame's own."""
-    spec = importlib.util.find_spec("matplotlib")
-    for root in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(root) / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"
-        if path.exists():
-            return pygame.font.Font(str(path), size)
-    return pygame.font.Font(None, round(size * 1.3))
+    path = font_path(name)
+    return pygame.font.Font(path, size) if path else pygame.font.Font(None, round(size * 1.3))
 
 
 class Canvas:
