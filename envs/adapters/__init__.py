@@ -1,0 +1,75 @@
+"""One door for anybody's game: a Gymnasium id or a class of one's own becomes a strict env that wmplay can learn."""
+
+from functools import partial
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+
+import envs
+from envs.adapters.find import make_raw
+from envs.adapters.game import AdaptedGame, GameInfo, best_view, describe
+from envs.adapters.keys import propose_axes, propose_keys
+from envs.autoreset import as_mode
+from envs.errors import GameError
+
+__all__ = ["GameError", "GameInfo", "describe", "make_game", "make_game_vec", "propose_axes", "propose_keys"]
+
+# A class of one's own that never says it is over is cut off after so many steps.
+OWN_CLASS_STEPS = 1000
+
+
+def make_game(
+    spec: str,
+    *,
+    size: int = 64,
+    seed: int | None = None,
+    render_mode: str | None = None,
+    observation: str = "auto",
+    max_episode_steps: int | None = None,
+    **params: Any,
+) -> gymnasium.Env[Any, Any]:
+    """Make any game: a Gymnasium id (`Acrobot-v1`, `ALE/Pong-v5`, `minigrid:MiniGrid-Empty-5x5-v0`) or `module:Class`.
+
+    The env observes uint8 frames [size, size, 3] or a float32 vector [S] and acts by Discrete, MultiDiscrete or bounded
+    float32 Box. observation: `auto` takes a picture observation, else the game's own drawing, else the numbers; `frame`
+    and `vector` insist. `params` go to the game. Our own games are returned as they are.
+    Raises GameError: one sentence on what is missing or wrong, and where.
+    """
+    own_class = ":" in spec and "-v" not in spec and not spec.startswith(f"{envs.NAMESPACE}/")
+    ours = spec.startswith(f"{envs.NAMESPACE}/")
+    settings = dict(params)
+    if max_episode_steps is not None and not own_class:
+        settings["max_episode_steps"] = max_episode_steps
+    env = make_raw(spec, render_mode, settings)
+    if not ours:
+        view = best_view(env, observation, spec)
+        if view == "render" and env.render_mode != "rgb_array" and not own_class:
+            env.close()
+            env = make_raw(spec, "rgb_array", settings)
+        if own_class:
+            env = gymnasium.wrappers.TimeLimit(env, max_episode_steps or OWN_CLASS_STEPS)
+        env = AdaptedGame(env, spec, view, size)
+    if seed is not None:
+        env.action_space.seed(seed)
+        env.reset(seed=seed)
+    return env
+
+
+def make_game_vec(
+    spec: str,
+    num_envs: int,
+    *,
+    asynchronous: bool = False,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    **params: Any,
+) -> VectorEnv[Any, Any, Any]:
+    """Many at once: our own games by their batched form, others one after the other or in processes of their own."""
+    mode = as_mode(autoreset_mode)
+    envs.register()
+    if spec.startswith(f"{envs.NAMESPACE}/"):
+        return gymnasium.make_vec(spec, num_envs, autoreset_mode=mode, **params)
+    makers = [partial(make_game, spec, **params) for _ in range(num_envs)]
+    if asynchronous:
+        return AsyncVectorEnv(makers, autoreset_mode=mode)
+    return SyncVectorEnv(makers, autoreset_mode=mode)
