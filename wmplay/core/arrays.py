@@ -32,8 +32,8 @@ def append(path: Path, rows: np.ndarray, count: int) -> None:
         if not count:
             file.write(_header(rows.dtype, (0, *rows.shape[1:])))
         file.seek(_HEADER + count * rows.dtype.itemsize * int(np.prod(rows.shape[1:], dtype=np.int64)))
-        view = memoryview(data.reshape(-1).view(np.uint8))
-        while len(view):
+        view = memoryview(data.reshape(-1).view(np.uint8).data)
+        while len(view):  # one call may write less than it is given
             view = view[file.write(view) or 0 :]
         file.seek(0)
         file.write(_header(rows.dtype, shape))

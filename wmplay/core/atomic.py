@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ from wmplay.core.errors import NotFoundError, WmplayError
 
 # The errors that mean "no room": disk full, quota used up, file larger than allowed.
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+# What Python writes and JSON does not know; strings are matched first, so that their insides stay as they are.
+_NOT_JSON = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
+_IN_JSON = {"Infinity": "1e999", "-Infinity": "-1e999", "NaN": "null"}
 
 
 def explain(why: OSError, path: Path) -> WmplayError:
@@ -88,9 +93,15 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def to_json(value: Any) -> str:
+    """A JSON document that every reader takes: infinity as 1e999 (which reads as infinity), NaN as null."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _NOT_JSON.sub(lambda found: _IN_JSON.get(found[0], found[0]), text) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Like `write_bytes`, for a JSON document (NaN and infinity are refused: no other program could read them)."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Like `write_bytes`, for a JSON document as `to_json` makes it."""
+    write_text(path, to_json(value))
 
 
 def read_json(path: Path) -> Any:

@@ -81,7 +81,7 @@ class Recorder:
             "action": self.action.to_json(),
             "held_out": self.held_out,
         }
-        plain = json.loads(json.dumps(wanted, default=float).replace("Infinity", "1e999"))
+        plain = json.loads(atomic.to_json(wanted))
         if path.exists():
             found = atomic.read_json(path)
             for key in wanted:
@@ -98,7 +98,7 @@ class Recorder:
                 "players": [],
                 "complete": False,
             }
-        _write_info(path, info)
+        atomic.write_json(path, info)
         return info
 
     def begin(self, stream: int, observation: np.ndarray, seed: int | None, player: str) -> None:
@@ -115,7 +115,7 @@ class Recorder:
             state = self._streams[stream] = self._new_stream()
         if player not in self.info["players"]:
             self.info["players"].append(player)
-            _write_info(self.folder / "dataset.json", self.info)
+            atomic.write_json(self.folder / "dataset.json", self.info)
         state.labels.append({"start": state.written + state.filled, "seed": seed, "player": player})
         state.open = True
         self.episodes += 1
@@ -172,7 +172,7 @@ class Recorder:
         try:
             self.flush()
             self.info["complete"] = True
-            _write_info(self.folder / "dataset.json", self.info)
+            atomic.write_json(self.folder / "dataset.json", self.info)
         finally:
             self._closed = True
             self._lock.release()
@@ -270,9 +270,3 @@ def action_problem(spec: ActionSpec, actions: np.ndarray) -> str | None:
         return None
     top = spec.n if spec.kind == "discrete" else np.array(spec.counts)
     return "is outside the action space" if (actions < 0).any() or (actions >= top).any() else None
-
-
-def _write_info(path: Path, info: dict[str, Any]) -> None:
-    """dataset.json; infinite bounds of a vector are written as 1e999, which every JSON reader takes for infinity."""
-    text = json.dumps(info, indent=2, ensure_ascii=False).replace("Infinity", "1e999")
-    atomic.write_text(path, text + "\n")

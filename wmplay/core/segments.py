@@ -31,7 +31,7 @@ class SegmentSampler:
 
     boundaries `cross`: all rows form one ring, a segment runs over the end of an episode into the next (see `first`).
     boundaries `pad`: a segment holds rows of one episode only. An episode of at most T rows comes whole; of a longer one
-    any window that touches it, so that its edges are as likely as its middle; the rest is zeros with `mask` False.
+    any window that touches it, so that its edges are as likely as its middle; the rest is zeros, `mask` False.
     arrays: instead of the observations on disk, one array per dataset with a row for each of its rows (latents).
     """
 
