@@ -11,6 +11,7 @@ from typing import Annotated
 import click
 import typer
 
+from envs.errors import GameError
 from wmplay import __version__
 from wmplay.core.errors import WmplayError
 
@@ -61,6 +62,9 @@ def main() -> None:
     except WmplayError as error:
         typer.echo(f"wmplay: {error}", err=True)
         code = error.exit_code
+    except GameError as error:  # a game of the user's own that breaks in the middle of play
+        typer.echo(f"wmplay: {error}", err=True)
+        code = 1
     except click.exceptions.Exit as error:
         code = error.exit_code
     except (click.exceptions.Abort, KeyboardInterrupt):
