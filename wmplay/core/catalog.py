@@ -75,7 +75,8 @@ FAMILIES: tuple[Family, ...] = (
     Family("vqvae_mdn", "VQ-VAE + MDN-LSTM", "wmplay.worlds.vqvae_mdn:VqvaeMdn", ("frame",)),
 )
 
-# name -> class that follows wmplay.agents.protocol.Agent and is built as Class(game: Game, action: ActionSpec, noise=..., seed=...)
+# name -> class that follows wmplay.agents.protocol.Agent, built as
+# Class(game: Game, action: ActionSpec, noise=..., seed=...)
 PLAYERS: dict[str, str] = {
     "random": "wmplay.agents.players:RandomPlayer",
     "persistent": "wmplay.agents.players:PersistentPlayer",

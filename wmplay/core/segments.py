@@ -30,7 +30,7 @@ class SegmentSampler:
     """Draws B×T segments in which every recorded row is equally likely to appear, whatever the lengths of episodes.
 
     boundaries `cross`: all rows form one ring, a segment runs over the end of an episode into the next (see `first`).
-    boundaries `pad`: a segment holds rows of one episode only. An episode of at most T rows comes whole; of a longer one
+    boundaries `pad`: a segment holds rows of one episode. One of at most T rows comes whole; of a longer one
     any window that touches it, so that its edges are as likely as its middle; the rest is zeros, `mask` False.
     arrays: instead of the observations on disk, one array per dataset with a row for each of its rows (latents).
     """
@@ -105,15 +105,14 @@ class SegmentSampler:
         episode = np.searchsorted(self._windows, ticket, side="right")
         begin, stop = self._episode_starts[episode], self._episode_stops[episode]
         whole = stop - begin <= self.length
-        window = (
-            begin - (self.length - 1) + self._random.integers(0, np.where(whole, 1, stop - begin + self.length - 1))
-        )
+        slack = self.length - 1
+        window = begin - slack + self._random.integers(0, np.where(whole, 1, stop - begin + slack))
         starts = np.where(whole, begin, np.maximum(window, begin))
         counts = np.where(whole, stop - begin, np.minimum(window + self.length, stop) - starts)
         return starts, begin, counts
 
     def _copy(self, out: np.ndarray, start: int, count: int) -> None:
-        """Observations of `count` rows from `start` on, over shards and round the ring, into out [T, ...]; zeros after."""
+        """Observations of `count` rows from `start` on, over shards and round the ring, into out; zeros after."""
         done = 0
         piece = int(np.searchsorted(self._starts, start, side="right")) - 1
         while done < count:

@@ -198,7 +198,7 @@ def export_slot(name: str, file: Path) -> Path:
 
 
 def import_slot(file: Path, name: str | None = None) -> Path:
-    """Unpack an exported slot, under another name if given. Raises WmplayError, in a sentence, for whatever is wrong."""
+    """Unpack an exported slot, under another name if given. Raises WmplayError for whatever is wrong."""
     return import_archive(file, name, _free)
 
 

@@ -1,4 +1,4 @@
-"""What a game shows and what it accepts, as plain data that fits into JSON: the torch- and gymnasium-free view of spaces."""
+"""What a game shows and what it accepts, as plain data that fits into JSON, without torch or gymnasium."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 class ObservationSpec:
     """A game's observation: a picture (uint8 [H, W, 3]) or a vector (float32 [S]).
 
-    `low` and `high` are the bounds of a vector's entries as the game's space states them (may be infinite); empty for frames.
+    `low` and `high` bound a vector's entries as the game's space states them (may be infinite); empty for frames.
     """
 
     kind: Literal["frame", "vector"]
@@ -35,7 +35,7 @@ class ObservationSpec:
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """A game's action: `discrete` (int64 scalar in [0, n)), `box` (float32 [A] within bounds) or `multi` (int64 [A])."""
+    """A game's action: `discrete` (int64 scalar in [0, n)), `box` (bounded float32 [A]) or `multi` (int64 [A])."""
 
     kind: Literal["discrete", "box", "multi"]
     n: int = 0

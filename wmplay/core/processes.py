@@ -1,0 +1,54 @@
+"""Whether a process is the one it was, and how to start one that outlives us."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Start times of one process, read twice, may differ by the rounding of the boot time.
+_SAME = 2.0
+
+
+def started_at(pid: int) -> float | None:
+    """When the process with this id was started (seconds since 1970), or None if there is none, or only its zombie."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return float(process.create_time())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+
+
+def is_alive(pid: int | None, pid_started: float | None) -> bool:
+    """Whether this very process is there: the id alone may have been given to another one since."""
+    if not pid:
+        return False
+    found = started_at(pid)
+    return found is not None and (pid_started is None or abs(found - pid_started) < _SAME)
+
+
+def start_detached(argv: Sequence[str], log: Path, cwd: Path | None = None) -> int:
+    """Start a process in a session of its own, without input, its output added to `log`; returns its id.
+
+    It goes on when its starter, the terminal or the dashboard ends. Raises OSError.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab", buffering=0) as output:
+        where = str(cwd) if cwd is not None and cwd.is_dir() else None
+        if sys.platform == "win32":
+            flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+            child = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=where, creationflags=flags
+            )
+        else:
+            child = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=where, start_new_session=True
+            )
+    # Nobody will wait for it: without this, Python warns about a child that still runs.
+    child.returncode = 0
+    return child.pid
