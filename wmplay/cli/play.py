@@ -95,7 +95,8 @@ def _check_screen(terminal: bool, steps: int | None, screenshot: Path | None) ->
     """Say what is missing before anything heavy is loaded."""
     if screenshot is not None and screenshot.suffix not in ((".png", ".svg") if terminal else (".png",)):
         raise UsageError(f"A screenshot is written as .png{' or .svg' if terminal else ''}, not as {screenshot.name}.")
-    if terminal and steps is None and screenshot is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual reads the keyboard from stdin and draws on stderr; stdout may go elsewhere.
+    if terminal and steps is None and screenshot is None and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("--terminal needs a terminal; with --steps or --screenshot it runs without one.")
 
 

@@ -9,7 +9,7 @@ import pygame
 
 from wmplay.play.fonts import font_path
 from wmplay.play.hud import Hud, Item, Tone
-from wmplay.play.session import Panel, View
+from wmplay.play.view import Panel, View
 
 # The dashboard's dark colours.
 BACKGROUND, SURFACE, LINE = (16, 20, 27), (24, 30, 41), (43, 52, 67)
@@ -35,12 +35,15 @@ def _font(name: str, size: int) -> pygame.font.Font:
 class Canvas:
     """Draws views. Holds the fonts and the texts that were drawn lately."""
 
-    def __init__(self, keys: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, title: str, keys: Sequence[tuple[str, str]]) -> None:
+        self.title = title
         self.keys = list(keys)
+        self.picture = pygame.Rect(0, 0, 0, 0)  # where the pictures were drawn last
         self._small = _font("DejaVuSans", 12)
         self._label = _font("DejaVuSans", 13)
         self._value = _font("DejaVuSansMono", 15)
         self._title = _font("DejaVuSans", 14)
+        self._bold = _font("DejaVuSans-Bold", 15)
         self._notice = _font("DejaVuSans-Bold", 22)
         self._kept: dict[tuple[int, str, tuple[int, int, int]], pygame.Surface] = {}
 
@@ -61,11 +64,11 @@ class Canvas:
         if view.curve_title:
             self._curve(surface, pygame.Rect(area.left, area.bottom - CURVE, area.width, CURVE), view)
             area.height -= CURVE + MARGIN // 2
-        shown = self._panels(surface, area, view.panels)
+        self.picture = self._panels(surface, area, view.panels)
         if help_shown:
-            self._help(surface, shown)
+            self._help(surface, self.picture)
         elif view.notice:
-            self._banner(surface, shown, view.notice, view.detail)
+            self._banner(surface, self.picture, view.notice, view.detail)
 
     def _text(self, font: pygame.font.Font, text: str, color: tuple[int, int, int]) -> pygame.Surface:
         key = (id(font), text, color)
@@ -96,7 +99,9 @@ class Canvas:
         return boxes[0].unionall(boxes[1:])
 
     def _side(self, surface: pygame.Surface, area: pygame.Rect, hud: Hud) -> None:
-        y = area.top
+        title = self._text(self._bold, self.title, TEXT)
+        surface.blit(title, (area.left + 2, area.top + 2))
+        y = area.top + title.get_height() + 14
         for column in hud:
             height = 16 + 24 * len(column)
             pygame.draw.rect(surface, SURFACE, (area.left, y, area.width, height), border_radius=8)

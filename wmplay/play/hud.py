@@ -44,8 +44,8 @@ class Status:
     discrete: bool = True
 
 
-def columns(status: Status) -> Hud:
-    """The HUD of a session: how it goes, what the world is set to, who drives and whether it is kept."""
+def columns(status: Status, extra: tuple[Item, ...] = ()) -> Hud:
+    """The HUD of a session: how it goes, what the world is set to, who drives and whether it is kept; then `extra`."""
     slow = status.fps < 0.8 * status.asked_fps
     episode = [
         Item("step", f"{status.steps:,}"),
@@ -69,7 +69,7 @@ def columns(status: Status) -> Hud:
         hands.append(Item("action", action_text(status.action, status.discrete), "quiet"))
     if status.recording is not None:
         hands.append(Item("● rec", f"{status.recording} {status.recorded_steps:,}", "alert"))
-    return tuple(episode), tuple(world), tuple(hands)
+    return tuple(episode), tuple(world), tuple(hands), *((extra,) if extra else ())
 
 
 def number(value: float) -> str:

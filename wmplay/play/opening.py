@@ -53,7 +53,7 @@ def open_game(name: str, wish: Wish) -> Session:
         agent_name=wish.agent or "",
         open_recording=lambda: HumanRecording(wish.record or "human", game, params, observation, action),
     )
-    session = Session(env, _controls(env, game, action, settings.fps), settings, _agent(wish, game, action))
+    session = Session(env, controls_of(env, game, action, settings.fps), settings, agent_of(wish, game, action))
     if wish.record is not None:
         session.start_recording()
     return session
@@ -69,8 +69,8 @@ def open_dream(slot: str, wish: Wish) -> Session:
     env = DreamEnv(slot, wish.horizon or ENDLESS, wish.temperature, wish.device, render_mode="rgb_array")
     _, action = games.specs(env)
     settings = Settings(f"{env.slot} · dream of {env.game.title}", env.game.fps, wish.seed, agent_name=wish.agent or "")
-    controls = _controls(env, env.game, action, settings.fps)
-    return Session(env, controls, settings, _agent(wish, env.game, action))
+    controls = controls_of(env, env.game, action, settings.fps)
+    return Session(env, controls, settings, agent_of(wish, env.game, action))
 
 
 def _fps(env: gymnasium.Env, game: Game) -> float:
@@ -78,7 +78,7 @@ def _fps(env: gymnasium.Env, game: Game) -> float:
     return float(game.fps if game.observation else env.metadata.get("render_fps") or game.fps)
 
 
-def _controls(env: gymnasium.Env, game: Game, action: ActionSpec, fps: float) -> Controls:
+def controls_of(env: gymnasium.Env, game: Game, action: ActionSpec, fps: float) -> Controls:
     proposed = None
     if not game.id.startswith("wmplay/"):
         from envs.adapters import propose_keys
@@ -87,7 +87,7 @@ def _controls(env: gymnasium.Env, game: Game, action: ActionSpec, fps: float) ->
     return Controls(game_keys(game.id, action, proposed), action, fps)
 
 
-def _agent(wish: Wish, game: Game, action: ActionSpec) -> Agent | None:
+def agent_of(wish: Wish, game: Game, action: ActionSpec) -> Agent | None:
     """The agent with this name: a player of the catalog, or the trained controller of a slot."""
     from wmplay import games
 

@@ -11,70 +11,24 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from wmplay.agents.protocol import Agent
 from wmplay.core.errors import WmplayError
 from wmplay.play.controls import Controls, Pointer
-from wmplay.play.hud import Hud, Status, columns
+from wmplay.play.hud import Item, Status, columns
 from wmplay.play.keys import Command
+from wmplay.play.protocols import Recording, World
+from wmplay.play.timeline import Timeline
+from wmplay.play.view import Panel, View
 
 # After the end of an episode the picture stays this long, then a new one begins by itself.
 RESTART_SECONDS = 2.5
 TEMPERATURE_STEP, TEMPERATURE_MAX = 0.1, 3.0
-# How far back a dream can be rewound, and by how much at one press.
-REWIND_KEPT, REWIND_STEPS = 600, 5
-
-
-class World(Protocol):
-    """The part of `gymnasium.Env` that a session uses."""
-
-    render_mode: str | None
-
-    @property
-    def unwrapped(self) -> Any: ...
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]: ...
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]: ...
-    def render(self) -> Any: ...
-    def close(self) -> None: ...
-
-
-class Recording(Protocol):
-    """Keeps what is played (see `wmplay.play.recording`)."""
-
-    name: str
-
-    @property
-    def steps(self) -> int: ...
-    def begin(self, observation: np.ndarray, seed: int | None, player: str) -> None: ...
-    def step(
-        self, observation: np.ndarray, action: np.ndarray, reward: float, terminated: bool, truncated: bool
-    ) -> None: ...
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A picture, uint8 [H, W, 3], with its title (empty for the only one)."""
-
-    title: str
-    frame: np.ndarray
-
-
-@dataclass(frozen=True)
-class View:
-    """All that a screen draws: pictures side by side, the HUD, a notice over the picture, a curve under it."""
-
-    panels: tuple[Panel, ...]
-    hud: Hud
-    notice: str = ""
-    detail: str = ""
-    curve: tuple[float, ...] = ()
-    curve_title: str = ""
+# How far one press rewinds a dream.
+REWIND_STEPS = 5
 
 
 @dataclass
@@ -116,7 +70,7 @@ class Session:
         self._gaps: deque[float] = deque(maxlen=30)
         self._stepped_at: float | None = None
         self._waiting = False
-        self._mark: tuple[Any, ...] | None = None
+        self._timeline = Timeline(env.unwrapped) if hasattr(env.unwrapped, "snapshot") else None
         self._agent_first = True
         self._action: np.ndarray | None = None
         # Episodes of a person are training data: their seeds stay out of the held-out ones.
@@ -138,15 +92,20 @@ class Session:
             offered.add("driver")
         if self.settings.open_recording is not None:
             offered.add("record")
-        if hasattr(self.env.unwrapped, "snapshot"):
+        if self._timeline is not None:
             offered |= {"rewind", "mark", "recall"}
         return frozenset(offered)
 
     @property
     def temperature(self) -> float | None:
         """The world's temperature, None where it has none."""
-        value = getattr(self.env.unwrapped, "temperature", None)
+        value = getattr(self.dreamer, "temperature", None)
         return None if value is None else float(value)
+
+    @property
+    def dreamer(self) -> Any:
+        """Whoever has the knobs of a dream: here the world itself, if it has any."""
+        return self.env.unwrapped
 
     @property
     def wait(self) -> float:
@@ -185,7 +144,11 @@ class Session:
             notice, detail = self.over, "R plays again"
         elif self.paused:
             notice, detail = notice or "paused", "P goes on, N is one step"
-        return View(self.panels(), columns(self.status()), notice, detail)
+        return View(self.panels(), columns(self.status(), self.extra_items()), notice, detail)
+
+    def extra_items(self) -> tuple[Item, ...]:
+        """What stands in the HUD beside a session's usual figures."""
+        return ()
 
     def panels(self) -> tuple[Panel, ...]:
         """The pictures: here the one of the world."""
@@ -238,8 +201,8 @@ class Session:
         assert self._action is not None
         if self._recording is not None:
             self._recording.step(self.observation, self._action, self.reward, terminated, truncated)
-        if hasattr(self.env.unwrapped, "snapshot"):
-            self._past.append(self._snapshot())
+        if self._timeline is not None:
+            self._timeline.push(self._moment())
         if terminated or truncated:
             ending = "the end" if terminated else "time is up"
             self.over = f"{ending}: return {self.returned:.2f} in {self.steps:,} steps"
@@ -318,18 +281,19 @@ class Session:
         self._agent_first = True
         self._waiting = False
         self._stepped_at = None
-        self._past: deque[tuple[Any, ...]] = deque(maxlen=REWIND_KEPT)
         self.controls.reset()
         if self.agent is not None:
             self.agent.reset(1, self.seed)
         self._look()
+        if self._timeline is not None:
+            self._timeline.begin(self._moment())
         self._begin_recording(self.seed)
 
     def heat(self, by: float) -> None:
         """Make a dream warmer (bolder) or cooler, in the middle of it."""
         assert self.temperature is not None
         warmth = round(min(max(self.temperature + by, 0.0), TEMPERATURE_MAX), 2)
-        self.env.unwrapped.temperature = warmth
+        self.dreamer.temperature = warmth
         self.say(f"temperature {warmth:.1f}")
 
     def change_driver(self) -> None:
@@ -371,39 +335,36 @@ class Session:
 
     # --- going back ---------------------------------------------------------------------------------------------------
 
-    def _snapshot(self) -> tuple[Any, ...]:
-        own = (self.steps, self.returned, self.reward, self.observation, self._info, self._action, self._frame)
-        return self.env.unwrapped.snapshot(), own
+    def _moment(self) -> tuple[Any, ...]:
+        return (self.steps, self.returned, self.reward, self.observation, self._info, self._action, self._frame)
 
-    def _restore(self, snapshot: tuple[Any, ...]) -> None:
-        world, own = snapshot
-        self.env.unwrapped.restore(world)
-        self.steps, self.returned, self.reward, self.observation, self._info, self._action, self._frame = own
+    def _return_to(self, moment: tuple[Any, ...] | None, said: str) -> None:
+        """Go on from an earlier moment, to which the world has been set back."""
+        if moment is None:
+            self.say("no bookmark yet")
+            return
+        self.steps, self.returned, self.reward, self.observation, self._info, self._action, self._frame = moment
         self.over = ""
         self._agent_first = True
+        self._waiting = False
         self.controls.reset()
+        self.say(f"{said} step {self.steps:,}")
 
     def rewind(self) -> None:
         """Take the last few steps back; what was dreamt after them is forgotten."""
-        for _ in range(min(REWIND_STEPS, len(self._past) - 1)):
-            self._past.pop()
-        if self._past:
-            self._restore(self._past[-1])
-            self.say("rewound")
+        assert self._timeline is not None
+        self._return_to(self._timeline.rewind(REWIND_STEPS), "back at")
 
     def mark(self) -> None:
         """Remember this moment."""
-        self._mark = self._snapshot()
+        assert self._timeline is not None
+        self._timeline.mark(self._moment())
         self.say(f"bookmark at step {self.steps:,}")
 
     def recall(self) -> None:
         """Go back to the remembered moment, from which the dream may take another course."""
-        if self._mark is None:
-            self.say("no bookmark yet")
-            return
-        self._restore(self._mark)
-        self._past.append(self._mark)
-        self.say(f"back at step {self.steps:,}")
+        assert self._timeline is not None
+        self._return_to(self._timeline.recall(), "again at")
 
     def close(self) -> None:
         """Finish the recording and let go of the world."""

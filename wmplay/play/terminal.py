@@ -12,6 +12,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Region
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -20,7 +21,8 @@ from wmplay.play.controls import Latch, Pointer
 from wmplay.play.halfblock import HalfBlockView
 from wmplay.play.hud import Hud
 from wmplay.play.keys import Command, command_table, legend
-from wmplay.play.session import Session, View
+from wmplay.play.session import Session
+from wmplay.play.view import View
 
 TONES = {"plain": "#d3d8e2", "quiet": "#9aa3b2", "good": "#86b98a", "warn": "#e2b56b", "alert": "#dd7f7f"}
 LABEL, KEY, LINE = "#7d8798", "#e2b56b", "#2b3443"
@@ -47,10 +49,16 @@ class Lines(Widget):
         self._content = content or Text()
 
     def show(self, content: Text) -> None:
-        """Show this text."""
-        if content != self._content:
-            self._content = content
+        """Show this text; only lines that differ are drawn again."""
+        before, after = self._content.split("\n", allow_blank=True), content.split("\n", allow_blank=True)
+        self._content = content
+        if len(before) != len(after):
             self.refresh()
+            return
+        top, width = self.styles.padding.top, self.size.width + self.styles.padding.width
+        changed = [row for row, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
+        if changed:
+            self.refresh(*(Region(0, top + row, width, 1) for row in changed))
 
     def render(self) -> Text:
         return self._content

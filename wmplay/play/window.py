@@ -11,6 +11,7 @@ import pygame
 
 from wmplay.core.errors import WmplayError
 from wmplay.play.canvas import Canvas
+from wmplay.play.controls import Pointer
 from wmplay.play.keys import Command, command_table, legend
 from wmplay.play.session import Session
 
@@ -64,7 +65,7 @@ class Window:
         self.surface = pygame.display.set_mode(size, pygame.RESIZABLE)
         pygame.key.set_repeat()
         keys = session.controls.keys
-        self.canvas = Canvas(legend(keys, session.offered))
+        self.canvas = Canvas(session.settings.title, legend(keys, session.offered))
         self.commands = command_table(keys.keys, session.offered)
         self.held: dict[int, str] = {}
         self.tapped: set[str] = set()
@@ -77,7 +78,7 @@ class Window:
         try:
             while self.running and (ticks is None or self.session.ticks < ticks):
                 self._events(sleep=ticks is None)
-                self.session.tick(set(self.held.values()), self.tapped)
+                self.session.tick(set(self.held.values()), self.tapped, self._pointer())
                 self.tapped.clear()
                 self.draw()
                 if ticks is None or not unseen_on_purpose():
@@ -92,6 +93,15 @@ class Window:
         """Draw what is newest and show it."""
         self.canvas.draw(self.surface, self.session.view(), self.help_shown)
         pygame.display.flip()
+
+    def _pointer(self) -> Pointer | None:
+        """While a button is down the mouse is the steering wheel: left goes, right slows down, x steers."""
+        more, _, less = pygame.mouse.get_pressed()
+        if not (more or less) or not pygame.mouse.get_focused():
+            return None
+        box = self.canvas.picture
+        x = (pygame.mouse.get_pos()[0] - box.centerx) / max(box.width / 4, 1)
+        return Pointer(max(-1.0, min(1.0, x)), more, less)
 
     def _events(self, sleep: bool) -> None:
         """Take in what happened. Where nothing can happen without a key, sleep until there is one: no CPU is burnt."""
