@@ -9,10 +9,12 @@ from typing import Any
 
 import typer
 
+from wmplay.core.atomic import to_json
+
 
 def emit_json(value: Any) -> None:
-    """Print a JSON document on stdout."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """Print a JSON document on stdout; infinity as 1e999 and NaN as null, which every reader takes."""
+    typer.echo(to_json(json.loads(json.dumps(value, default=str))), nl=False)
 
 
 def say(text: str) -> None:
@@ -24,6 +26,7 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty: str 
     """Print rows as a Rich table on stdout; `empty` is said on stderr when there are none."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     listed = list(rows)
     if not listed:
@@ -33,7 +36,8 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty: str 
     for column in columns:
         view.add_column(column.replace("_", " "), overflow="fold")
     for row in listed:
-        view.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
+        # Text, not str: a square bracket in a message is no markup.
+        view.add_row(*(Text("" if row.get(column) is None else str(row[column])) for column in columns))
     # A pipe has no width: give it room instead of folding every row at 80 columns.
     Console(width=None if sys.stdout.isatty() else 200).print(view)
 

@@ -214,6 +214,24 @@ def logs(job_id: str, lines: int = 100) -> str:
     return _tail(Path(find_job(job_id).log), lines)
 
 
+def follow_log(job_id: str, lines: int = 100, interval: float = 0.25) -> Iterator[str]:
+    """The end of a job's log and then what is added to it, until the job ends."""
+    job = find_job(job_id)
+    log = Path(job.log)
+    at = log.stat().st_size if log.exists() else 0
+    yield _tail(log, lines) + "\n"
+    for seen in watch(job.id, interval):
+        if log.exists():
+            with log.open("rb") as file:
+                file.seek(at)
+                new = file.read()
+            at += len(new)
+            if new:
+                yield new.decode("utf-8", "replace")
+        job = seen
+    yield f"--- {job.id} is {job.state}{f': {job.last_error}' if job.last_error else ''}\n"
+
+
 def watch(job_id: str, interval: float = 0.25) -> Iterator[JobInfo]:
     """The job again and again until it is done, stopped, failed or dead: the last one yielded says which."""
     first = find_job(job_id)
