@@ -1,0 +1,131 @@
+"""Where tensors live and in which precision they are computed: decided here, by name and by measurement, never elsewhere."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+
+from wmplay.core.errors import UsageError
+
+NAMES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A torch device under the name people use for it."""
+
+    name: str
+
+    @property
+    def torch(self) -> torch.device:
+        return torch.device(self.name)
+
+    @property
+    def label(self) -> str:
+        """For people: `CPU, 2 threads` or the name of the graphics card."""
+        if self.name == "cuda":
+            return torch.cuda.get_device_name(0)
+        return "Apple GPU" if self.name == "mps" else f"CPU, {torch.get_num_threads()} threads"
+
+    def generator(self, seed: int) -> torch.Generator:
+        """A seeded random generator that lives on this device."""
+        return torch.Generator(self.torch).manual_seed(seed)
+
+
+def resolve(name: str | None = None) -> Device:
+    """The device with this name; `auto` (or None) takes a CUDA card, else Apple's, else the CPU. Raises UsageError."""
+    name = name or "auto"
+    if name not in NAMES:
+        raise UsageError(f"There is no device {name!r}; choose one of {', '.join(NAMES)}.")
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return Device(next(n for n in ("cuda", "mps", "cpu") if there[n]))
+    if not there[name]:
+        raise UsageError(f"This machine has no usable {name} device; use --device auto.")
+    return Device(name)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How a device computes: bf16 autocast or not, the memory layout of pictures, float32 matrix products, threads."""
+
+    bf16: bool = False
+    channels_last: bool = False
+    matmul: Literal["highest", "high", "medium"] = "highest"
+    threads: int = 0
+
+    @property
+    def label(self) -> str:
+        parts = ["bf16" if self.bf16 else "float32", "channels last" if self.channels_last else ""]
+        parts += [f"matmul {self.matmul}" if self.matmul != "highest" else ""]
+        return ", ".join(part for part in parts if part)
+
+    def apply(self) -> None:
+        """Set what is global in torch. Only for processes of ours (workers, windows), not inside a library call."""
+        torch.set_float32_matmul_precision(self.matmul)
+        if self.threads:
+            torch.set_num_threads(self.threads)
+
+    def autocast(self, device: Device) -> AbstractContextManager[Any]:
+        """The context in which losses are computed."""
+        return torch.autocast(device.name, torch.bfloat16) if self.bf16 else nullcontext()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Precision:
+        return cls(**data)
+
+
+def candidates(device: Device) -> tuple[Precision, ...]:
+    """What is worth trying on this device; the first is the plain one."""
+    threads = torch.get_num_threads() if device.name == "cpu" else 0
+    plain = Precision(threads=threads)
+    if device.name == "mps":
+        return (plain,)
+    last = Precision(channels_last=True, matmul="high" if device.name == "cuda" else "highest", threads=threads)
+    half = Precision(bf16=True, channels_last=True, matmul="high", threads=threads)
+    medium = Precision(channels_last=True, matmul="medium", threads=threads)
+    return (plain, last, half) if device.name == "cuda" else (plain, last, medium, half)
+
+
+def fastest(
+    device: Device, key: str, seconds: Callable[[Precision], float], tried: Sequence[Precision] = ()
+) -> Precision:
+    """The precision with the shortest trial, remembered for this machine under `key`.
+
+    seconds: runs a short piece of the real work under a precision and returns what it took. Anything but the plain
+    float32 must win by a tenth, since it costs exactness.
+    """
+    from filelock import FileLock
+
+    from wmplay.core import atomic, paths
+
+    file = paths.cache_dir() / "precision.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    full = f"{platform.machine()} {device.label} torch {torch.__version__} {key}"
+    known = _read(file)
+    if full in known:
+        return Precision.from_json(known[full])
+    options = tuple(tried) or candidates(device)
+    took = [seconds(option) for option in options]
+    best = min(range(len(options)), key=lambda i: took[i] * (1.0 if i else 0.9))
+    with FileLock(str(file) + ".lock"):
+        atomic.write_json(file, {**_read(file), full: options[best].to_json()})
+    return options[best]
+
+
+def _read(file: Any) -> dict[str, Any]:
+    """The cache file as a dict; a missing or spoilt cache is only a reason to measure again."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

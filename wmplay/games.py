@@ -1,0 +1,125 @@
+"""The one door to real games: made strict, single or batched, with the plain specs the other rooms read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+
+from wmplay.agents.protocol import Agent
+from wmplay.core.catalog import PLAYERS, Game, load
+from wmplay.core.errors import NotFoundError, WmplayError
+from wmplay.core.spaces import ActionSpec, ObservationSpec
+from wmplay.registration import register
+
+
+def find(game: Game | str) -> Game:
+    """The game with this short name, id or saved variant name; a Game is passed through."""
+    if isinstance(game, Game):
+        return game
+    from wmplay.core.variants import find_game
+
+    return find_game(game)
+
+
+def make(game: Game | str, *, render_mode: str | None = None, seed: int | None = None, **params: Any) -> gymnasium.Env:
+    """The game as a Gymnasium env whose observation is uint8 [H, W, 3] or float32 [S].
+
+    `params` override the game's own; `seed` seeds the action space. Raises WmplayError, one sentence, if it cannot be made.
+    """
+    game = find(game)
+    register()
+    settings = {**game.params, **params}
+    try:
+        if _ours(game):
+            env = gymnasium.make(game.id, render_mode=render_mode, disable_env_checker=True, **settings)
+        else:
+            from envs.adapters import make_game
+
+            env = make_game(game.id, render_mode=render_mode, **settings)
+    except (gymnasium.error.Error, ValueError, TypeError, ImportError, AttributeError) as why:
+        raise WmplayError(f"The game {game.short or game.id} cannot be made: {why}") from why
+    specs(env)
+    if seed is not None:
+        env.action_space.seed(seed)
+    return env
+
+
+def make_vec(game: Game | str, num_envs: int, **params: Any) -> gymnasium.vector.VectorEnv:
+    """`num_envs` games that reset only when told (`options={"reset_mask": bool [N]}`), so every episode has its seed."""
+    game = find(game)
+    register()
+    settings = {**game.params, **params}
+    if not _ours(game):
+        makers = [lambda: make(game, **params) for _ in range(num_envs)]
+        return gymnasium.vector.SyncVectorEnv(makers, autoreset_mode=AutoresetMode.DISABLED)
+    try:
+        return gymnasium.make_vec(game.id, num_envs, autoreset_mode="DISABLED", **settings)
+    except (gymnasium.error.Error, ValueError, TypeError, ImportError, AttributeError) as why:
+        raise WmplayError(f"The game {game.short or game.id} cannot be made: {why}") from why
+
+
+def specs(env: Any) -> tuple[ObservationSpec, ActionSpec]:
+    """What one env (or one of a VectorEnv) shows and accepts. Raises WmplayError if wmplay cannot learn it."""
+    seen = getattr(env, "single_observation_space", env.observation_space)
+    acts = getattr(env, "single_action_space", env.action_space)
+    return observation_spec(seen), action_spec(acts)
+
+
+def observation_spec(space: spaces.Space) -> ObservationSpec:
+    """uint8 Box [H, W, 3] or float32 Box [S] as a spec; anything else is refused in words."""
+    if isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] == 3:
+        return ObservationSpec("frame", tuple(space.shape))
+    if isinstance(space, spaces.Box) and space.dtype == np.float32 and len(space.shape) == 1:
+        return ObservationSpec("vector", tuple(space.shape), tuple(space.low.tolist()), tuple(space.high.tolist()))
+    raise WmplayError(f"wmplay learns uint8 frames [H, W, 3] or float32 vectors [S]; this game shows {space}.")
+
+
+def action_spec(space: spaces.Space) -> ActionSpec:
+    """Discrete, MultiDiscrete or one-dimensional finite Box as a spec; anything else is refused in words."""
+    if isinstance(space, spaces.Discrete) and space.start == 0:
+        return ActionSpec("discrete", n=int(space.n))
+    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
+        return ActionSpec("multi", counts=tuple(int(n) for n in space.nvec))
+    if isinstance(space, spaces.Box) and len(space.shape) == 1 and space.is_bounded():
+        return ActionSpec("box", low=tuple(space.low.tolist()), high=tuple(space.high.tolist()))
+    raise WmplayError(
+        f"wmplay acts through Discrete, MultiDiscrete or bounded Box([A]) actions; this game has {space}."
+    )
+
+
+def to_space(spec: ObservationSpec | ActionSpec) -> spaces.Space:
+    """The Gymnasium space of a spec."""
+    if isinstance(spec, ObservationSpec):
+        if spec.kind == "frame":
+            return spaces.Box(0, 255, spec.shape, np.uint8)
+        low = np.array(spec.low or [-np.inf] * spec.shape[0], np.float32)
+        high = np.array(spec.high or [np.inf] * spec.shape[0], np.float32)
+        return spaces.Box(low, high, dtype=np.float32)
+    if spec.kind == "discrete":
+        return spaces.Discrete(spec.n)
+    if spec.kind == "multi":
+        return spaces.MultiDiscrete(spec.counts)
+    return spaces.Box(np.array(spec.low, np.float32), np.array(spec.high, np.float32), dtype=np.float32)
+
+
+def drawing(game: Game) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The function float32 [B, S] -> uint8 [B, H, W, 3] that draws the states of a vector game, if it has one."""
+    return load(game.draw) if game.draw else None
+
+
+def make_player(
+    name: str, game: Game | str, action: ActionSpec, noise: float | None = None, seed: int | None = None
+) -> Agent:
+    """The player of this name, ready for this game. Raises NotFoundError with the names there are."""
+    if name not in PLAYERS:
+        raise NotFoundError(f"There is no player {name!r}; choose one of {', '.join(PLAYERS)}.")
+    return load(PLAYERS[name])(find(game), action, noise=noise, seed=seed)
+
+
+def _ours(game: Game) -> bool:
+    return game.id.startswith("wmplay/")

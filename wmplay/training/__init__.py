@@ -1,0 +1,1 @@
+"""Training: recipes made of phases, one generic loop, checkpoints, and the worker that runs them detached."""

@@ -1,0 +1,60 @@
+"""What a phase of a recipe is: small units of work, a progress figure, a state to save. The loop knows no more."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from wmplay.training.workshop import Workshop
+
+
+@dataclass
+class PhaseState:
+    """tensors go to safetensors, numbers to JSON."""
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+
+class Phase(ABC):
+    """One stage of a recipe.
+
+    name: shown to people. used: active seconds spent in it, kept by the loop. budget: seconds it may use, or None when
+    it counts its own work. frames: rows or steps that all `step`s so far went through, for the speed shown.
+    """
+
+    name: str
+    used: float = 0.0
+    budget: float | None = None
+    frames: int = 0
+
+    def start(self, shop: Workshop) -> None:  # noqa: B027 - most phases need no preparation
+        """Get ready: load data, make optimisers. Called once, before `load_state` and `step`."""
+
+    @abstractmethod
+    def step(self) -> dict[str, Tensor | float]:
+        """One small unit of work, well under a second where possible. Returns metrics, perhaps none."""
+
+    @property
+    @abstractmethod
+    def progress(self) -> float:
+        """0 to 1; the phase is over at 1."""
+
+    @property
+    def count(self) -> int:
+        """Units of work done: the x axis of this phase's metrics."""
+        return 0
+
+    def state(self) -> PhaseState:
+        """Everything that going on exactly from here depends on."""
+        return PhaseState()
+
+    def load_state(self, state: PhaseState) -> None:  # noqa: B027 - a phase without state has nothing to load
+        """Go on from what `state` returned."""
+
+    def finish(self) -> None:  # noqa: B027 - nor anything to close
+        """Let go of files and processes; called when the phase is over, and when it is left early."""

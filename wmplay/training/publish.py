@@ -1,0 +1,30 @@
+"""Puts what training has reached into the slot, in one transaction, so that it can be played while it still trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from safetensors.torch import save
+
+from wmplay.core import slots
+from wmplay.training import preview
+from wmplay.training.checkpoint import portable
+
+if TYPE_CHECKING:
+    from wmplay.training.workshop import Workshop
+
+
+def publish(shop: Workshop, steps: int, pictures: bool) -> None:
+    """Weights, steps and metrics; with `pictures` also the thumbnail and the little film. Raises WmplayError."""
+    files: dict[str, Any] = {"world.safetensors": save(portable(shop.world.state_dict()))}
+    updates: dict[str, Any] = {"steps": steps, "metrics": dict(shop.metrics), **shop.extra}
+    files.update(shop.files)
+    if pictures:
+        modes = {module: module.training for module in shop.world.modules()}
+        contexts = shop.contexts()
+        film = preview.film(shop.world, contexts)
+        files["thumb.png"] = preview.as_png(film[len(film) // 3])
+        files["preview.gif"] = preview.as_gif(film, shop.game.fps)
+        for module, was in modes.items():
+            module.training = was
+    slots.save_slot(shop.path, updates, files)

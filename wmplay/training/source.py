@@ -1,0 +1,113 @@
+"""Where training's batches come from: segments off the disk as tensors on the device, latents computed once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from wmplay.core import atomic
+from wmplay.core.episodes import Dataset
+from wmplay.core.segments import SegmentArrays, SegmentSampler
+from wmplay.devices import Device, Precision
+from wmplay.worlds.protocol import PhaseSpec, Segment
+
+if TYPE_CHECKING:
+    from wmplay.training.workshop import Workshop
+
+# Rows encoded at a time: large enough for speed, small enough for memory.
+_ROWS = 256
+
+
+class Source:
+    """Segments of a phase, in an order that is fixed by a seed; its state is that of the next batch."""
+
+    def __init__(
+        self,
+        datasets: Sequence[Dataset],
+        spec: PhaseSpec,
+        seed: int,
+        device: Device,
+        arrays: list[np.ndarray] | None = None,
+    ) -> None:
+        self._sampler = SegmentSampler(datasets, spec.batch, spec.length, seed, spec.boundaries, arrays)
+        self._device = device
+
+    def next(self) -> Segment:
+        """The next batch [B, T] on the device."""
+        return to_device(self._sampler.sample(), self._device)
+
+    def state(self) -> dict[str, Any]:
+        return self._sampler.state_dict()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self._sampler.load_state_dict(state)
+
+
+def to_device(arrays: SegmentArrays, device: Device) -> Segment:
+    """The arrays as tensors; for a graphics card through pinned memory, so that the copy overlaps with work."""
+    tensors = [torch.from_numpy(np.ascontiguousarray(part)) for part in arrays]
+    if device.name == "cuda":
+        tensors = [part.pin_memory().to("cuda", non_blocking=True) for part in tensors]
+    elif device.name != "cpu":
+        tensors = [part.to(device.torch) for part in tensors]
+    return Segment(*tensors)
+
+
+@torch.inference_mode()
+def encode_all(shop: Workshop, trained: Sequence[str]) -> list[np.ndarray]:
+    """`World.encode` of every row of every dataset, one array each, kept in the slot's `train/cache` as .npy.
+
+    A kept one is used again only if it was made by the same weights from the same rows; `trained` names the modules
+    that this phase trains, which have no part in it.
+    """
+    folder = shop.path / "train" / "cache"
+    # The same layout and precision whatever ran before, so that encodings made again are the same bit for bit.
+    world = shop.world.eval().to(memory_format=torch.contiguous_format)
+    Precision(threads=torch.get_num_threads() if shop.device.name == "cpu" else 0).apply()
+    mark = _fingerprint(shop, trained)
+    index = folder / "index.json"
+    datasets = shop.datasets()
+    files = [folder / f"encoded-{number}.npy" for number in range(len(datasets))]
+    if index.exists() and atomic.read_json(index) == mark and all(f.exists() for f in files):
+        found = [np.load(file, mmap_mode="r", allow_pickle=False) for file in files]
+        if [len(a) for a in found] == [d.rows for d in datasets]:
+            return found
+    folder.mkdir(parents=True, exist_ok=True)
+    index.unlink(missing_ok=True)
+    shop.say("encoding every frame once")
+    for data, file in zip(datasets, files, strict=True):
+        with atomic.writing(file):
+            _encode(world, data, file, shop)
+    atomic.write_json(index, mark)
+    return [np.load(file, mmap_mode="r", allow_pickle=False) for file in files]
+
+
+def _encode(world: Any, data: Dataset, file: Path, shop: Workshop) -> None:
+    out: np.ndarray | None = None
+    for start in range(0, data.rows, _ROWS):
+        rows = torch.from_numpy(data.read(start, start + _ROWS)).to(shop.device.torch)
+        encoded = world.encode(rows).cpu().numpy()
+        if out is None:
+            out = np.lib.format.open_memmap(file, "w+", encoded.dtype, (data.rows, *encoded.shape[1:]))
+        out[start : start + len(encoded)] = encoded
+        shop.working(f"encoding {data.name}: {start + len(encoded):,} of {data.rows:,} frames")
+    if out is not None:
+        out.flush()
+
+
+def _fingerprint(shop: Workshop, trained: Sequence[str]) -> dict[str, Any]:
+    """What the encodings depend on: the world's frozen weights and the rows of the data."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(shop.world.state_dict().items()):
+        if any(name.startswith(f"{module}.") for module in trained):
+            continue
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    rows = json.dumps([[data.name, data.rows] for data in shop.datasets()])
+    return {"weights": digest.hexdigest(), "data": rows}

@@ -1,0 +1,98 @@
+"""What `wmplay train --wait` shows: a Rich display of a job that lives on its own, and dies with nobody's terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from wmplay.core import jobs
+from wmplay.core.errors import WmplayError
+from wmplay.core.jobs import JobInfo
+from wmplay.core.runs import RUN_FILE, RunStore
+
+# Figures worth a place in one line, in this order.
+_SHOWN = ("loss", "reconstruction", "nll", "kl", "reward", "return")
+
+
+def watch(job_id: str) -> JobInfo:
+    """Show the job until it ends, and return it as it ended. Without a terminal: a line at each phase and at the end."""
+    console = Console(stderr=True)
+    if not sys.stderr.isatty():
+        return _lines(console, job_id)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+               TextColumn("{task.fields[detail]}"))  # fmt: skip
+    with Progress(*columns, console=console, transient=False) as progress:
+        task = progress.add_task("starting", total=1.0, detail="")
+        job = jobs.find_job(job_id)
+        for job in jobs.watch(job_id):
+            progress.update(task, completed=job.progress, description=_phase(job), detail=_detail(job))
+    return job
+
+
+def _lines(console: Console, job_id: str) -> JobInfo:
+    said = ""
+    job = jobs.find_job(job_id)
+    for job in jobs.watch(job_id):
+        now = f"{job.state} {job.phase} {job.message}".strip()
+        if now != said and job.active:
+            console.print(
+                f"{_phase(job)}: {job.message}" if job.message else _phase(job), highlight=False, markup=False
+            )
+            said = now
+    console.print(_detail(job), highlight=False, markup=False)
+    return job
+
+
+def _phase(job: JobInfo) -> str:
+    if job.state != "running":
+        return job.state
+    return f"{job.phase} {job.phase_index + 1}/{job.phases}" if job.phase else "starting"
+
+
+def _detail(job: JobInfo) -> str:
+    """Losses, speed and time left in one line; while nothing is measured yet, what the worker says."""
+    parts = []
+    try:
+        with RunStore(job.path / "train" / RUN_FILE, run=job.id) as store:
+            latest = store.latest()
+    except WmplayError:
+        latest = {}
+    parts += [f"{name} {latest[name]:.4g}" for name in _SHOWN if name in latest]
+    if job.frames_per_second:
+        parts.append(f"{job.frames_per_second:,.0f} frames/s")
+    if job.seconds_left is not None and job.active:
+        parts.append(f"{clock(job.seconds_left)} left")
+    if job.message and job.active:
+        parts.append(job.message)
+    return " · ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+@contextmanager
+def collecting_bar(total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar for collecting: call what it gives with the rows there are; it shows them and the frames/s."""
+    columns = (TextColumn("collecting"), BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f} frames"),
+               TextColumn("{task.fields[speed]:,.0f} frames/s"), TimeRemainingColumn())  # fmt: skip
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("collecting", total=total, speed=0.0)
+        start: list[tuple[float, int]] = []
+
+        def show(rows: int) -> None:
+            now = time.monotonic()
+            start[:] = start or [(now, rows)]
+            speed = (rows - start[0][1]) / max(1e-6, now - start[0][0])
+            progress.update(task, completed=rows, speed=speed)
+
+        yield show

@@ -1,0 +1,86 @@
+"""What all phases of one run share: the slot, its world model, its data, its device, and the run's log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from wmplay import games
+from wmplay.core import paths
+from wmplay.core.catalog import Game
+from wmplay.core.episodes import Dataset, find_dataset
+from wmplay.core.errors import WmplayError
+from wmplay.core.slots import SlotInfo
+from wmplay.devices import Device
+from wmplay.dreams.load import build_world
+from wmplay.training.settings import Settings
+from wmplay.worlds.protocol import World
+
+
+def fresh_world(info: SlotInfo, device: Device, seed: int) -> World:
+    """The slot's world with weights that depend on the seed alone; the process's own random numbers stay untouched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        # Built on the CPU and moved, so that the first weights are the same on every device.
+        return build_world(info, Device("cpu")).to(device.torch)
+
+
+@dataclass
+class Workshop:
+    """path: the slot's folder. say: tell people what is going on. working: the same for something that passes quickly."""
+
+    path: Path
+    info: SlotInfo
+    settings: Settings
+    game: Game
+    device: Device
+    world: World
+    say: Callable[[str], None]
+    working: Callable[[str], None]
+    phase_index: int = 0
+    # Names of the datasets in use; the collect phase fills them in when none were given.
+    data: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    # More for slot.json and more files of the slot, put there by phases (the agent).
+    extra: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    _open: dict[str, Dataset] = field(default_factory=dict)
+
+    def datasets(self) -> list[Dataset]:
+        """The training data. Raises WmplayError if a dataset has gone."""
+        return [self._dataset(name) for name in self.data]
+
+    def held_out_datasets(self) -> list[Dataset]:
+        """Play that training never sees, for starting segments and reports."""
+        return [self._dataset(name) for name in self.held_out]
+
+    def contexts(self) -> dict[str, np.ndarray]:
+        """The slot's starting segments. Raises WmplayError if the collect phase has not stored them yet."""
+        from wmplay.dreams.load import load_contexts
+
+        return load_contexts(self.info)
+
+    def _dataset(self, name: str) -> Dataset:
+        if name not in self._open:
+            folder = paths.episodes_dir(self.game.slug) / name
+            self._open[name] = Dataset(folder if folder.exists() else find_dataset(name))
+            for problem in self._open[name].problems:
+                self.say(f"data left out: {name}/{problem}")
+            if not self._open[name].rows:
+                raise WmplayError(f"The dataset {name} holds no usable step.")
+        return self._open[name]
+
+
+def observed(game: Game) -> tuple[Any, Any]:
+    """The game's observation and action specs, found out by making it once."""
+    env = games.make(game)
+    try:
+        return games.specs(env)
+    finally:
+        env.close()

@@ -1,0 +1,201 @@
+"""Teaching a world model: the optimiser, schedule and precision that serve every phase of every family."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from wmplay.core.errors import WmplayError
+from wmplay.devices import Precision, fastest
+from wmplay.training.phases import Phase, PhaseState
+from wmplay.training.source import Source, encode_all
+from wmplay.worlds.protocol import PhaseSpec, World
+
+if TYPE_CHECKING:
+    from wmplay.training.workshop import Workshop
+
+# Where the cosine ends, as a part of the learning rate: late steps should still move a little.
+FLOOR = 0.02
+# A run shorter than this many steps, or minutes, is not worth a measurement of precisions.
+WORTH_STEPS, WORTH_MINUTES = 500, 1.0
+# Steps with a loss that is no number, in a row, before training gives up.
+PATIENCE = 20
+
+
+class WorldPhase(Phase):
+    """One PhaseSpec of a world model, trained for a number of steps or for a budget of seconds."""
+
+    def __init__(self, spec: PhaseSpec, steps: int | None) -> None:
+        self.spec = spec
+        self.name = spec.name
+        self.steps = steps
+        self._done = 0
+        self._spoilt = 0
+
+    def start(self, shop: Workshop) -> None:
+        self._world, self._device = shop.world, shop.device
+        self._world.requires_grad_(False)
+        self._modules = [shop.world.get_submodule(name) for name in self.spec.modules]
+        self._parameters = [p for module in self._modules for p in module.parameters()]
+        for parameter in self._parameters:
+            parameter.requires_grad_(True)
+        # Each phase has random numbers of its own, so that what a phase does never depends on how long another took.
+        seed = shop.settings.seed * 1000 + shop.settings.round * 100 + shop.phase_index
+        self._generator = shop.device.generator(seed)
+        arrays = encode_all(shop, self.spec.modules) if self.spec.encoded else None
+        self._source = Source(shop.datasets(), self.spec, seed, shop.device, arrays)
+        self._precision = self._choose(shop)
+        self._apply()
+
+    def _choose(self, shop: Workshop) -> Precision:
+        """The precision asked for, or the fastest on this machine if the run is long enough to earn the measurement."""
+        asked = shop.settings.precision
+        threads = torch.get_num_threads() if shop.device.name == "cpu" else 0
+        if asked == "bf16":
+            return Precision(bf16=True, channels_last=True, threads=threads)
+        short = (shop.settings.steps or WORTH_STEPS) < WORTH_STEPS or (shop.settings.minutes or 99) < WORTH_MINUTES
+        if asked == "float32" or short:
+            return Precision(threads=threads)
+        shop.say("measuring which precision is fastest on this machine")
+        sizes = (
+            f"{shop.info.family} {self.name} {self.spec.batch}x{self.spec.length} {sorted(shop.info.config.items())}"
+        )
+        return fastest(shop.device, sizes, self._trial)
+
+    def _trial(self, precision: Precision) -> float:
+        """Seconds of the fastest of a few training steps on a copy of the world; nothing of the run is touched."""
+        world, keep = copy.deepcopy(self._world), self._source.state()
+        generator = torch.Generator(self._device.torch).manual_seed(0)
+        parameters = [p for name in self.spec.modules for p in world.get_submodule(name).parameters()]
+        precision.apply()
+        if precision.channels_last:
+            world.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        world.train()
+        optimiser = torch.optim.AdamW(parameters, lr=1e-8, fused=True)
+        segment, best, started = self._source.next(), math.inf, time.perf_counter()
+        for repeat in range(6):
+            begin = time.perf_counter()
+            with precision.autocast(self._device):
+                loss, _ = world.loss(segment, self.name, generator)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            float(loss.detach())  # waits for a device that works on its own
+            if repeat:
+                best = min(best, time.perf_counter() - begin)
+            if repeat > 1 and time.perf_counter() - started > 2.0:
+                break
+        self._source.load_state(keep)
+        Precision().apply()
+        return best
+
+    def _apply(self) -> None:
+        self._precision.apply()
+        layout = torch.channels_last if self._precision.channels_last else torch.contiguous_format
+        self._world.to(memory_format=layout)  # type: ignore[call-overload]
+        self._optimiser = torch.optim.AdamW(
+            self._parameters,
+            lr=self.spec.learning_rate,
+            weight_decay=self.spec.weight_decay,
+            fused=self._device.name in ("cpu", "cuda"),
+        )
+
+    @property
+    def progress(self) -> float:
+        if self.steps is not None:
+            return min(1.0, self._done / max(1, self.steps))
+        return min(1.0, self.used / self.budget) if self.budget else 1.0
+
+    @property
+    def count(self) -> int:
+        return self._done
+
+    @property
+    def precision(self) -> Precision:
+        return self._precision
+
+    def _rate(self) -> float:
+        """Learning rate of the coming step: linear warm-up, then a cosine over the phase's budget."""
+        warmup = min(self.spec.warmup, self.steps // 5) if self.steps is not None else self.spec.warmup
+        rate = self.spec.learning_rate * min(1.0, (self._done + 1) / max(1, warmup))
+        if self.spec.decay:
+            rate *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * self.progress))
+        return rate
+
+    def step(self) -> dict[str, Tensor | float]:
+        for module in self._modules:
+            module.train()
+        world: World = self._world
+        world.training = True  # only the flag: frozen sub-modules stay as they are in use
+        rate = self._rate()
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        segment = self._source.next()
+        with self._precision.autocast(self._device):
+            loss, metrics = world.loss(segment, self.name, self._generator)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.spec.clip, foreach=True)
+        if self._sound(norm):
+            self._optimiser.step()
+        self._done += 1
+        self.frames += self.spec.batch * self.spec.length
+        return {**metrics, "gradient": norm.detach(), "learning_rate": rate}
+
+    def _sound(self, norm: Tensor) -> bool:
+        """Whether the gradient may be applied. On the CPU every step is looked at; elsewhere that would stall the device."""
+        if self._device.name != "cpu" and self._done % 50:
+            return True
+        if bool(torch.isfinite(norm)):
+            self._spoilt = 0
+            return True
+        self._spoilt += 1
+        if self._spoilt >= (PATIENCE if self._device.name == "cpu" else 2):
+            raise WmplayError(
+                f"Training broke down in phase {self.name}: the loss is no number any more; "
+                "try a smaller learning_rate or --precision float32."
+            )
+        return False
+
+    def state(self) -> PhaseState:
+        tensors = {"generator": self._generator.get_state()}
+        for index, parameter in enumerate(self._parameters):
+            for name, value in self._optimiser.state.get(parameter, {}).items():
+                tensors[f"{index}.{name}"] = value
+        numbers: dict[str, Any] = {
+            "done": self._done,
+            "frames": self.frames,
+            "spoilt": self._spoilt,
+            "source": self._source.state(),
+            "precision": self._precision.to_json(),
+        }
+        return PhaseState(tensors, numbers)
+
+    def load_state(self, state: PhaseState) -> None:
+        numbers = state.numbers
+        self._precision = Precision.from_json(numbers["precision"])
+        self._apply()
+        self._done, self.frames, self._spoilt = numbers["done"], numbers["frames"], numbers["spoilt"]
+        self._source.load_state(numbers["source"])
+        self._generator.set_state(state.tensors["generator"])
+        for name, value in state.tensors.items():
+            index, dot, field = name.partition(".")
+            if not dot:
+                continue
+            parameter = self._parameters[int(index)]
+            if value.shape == parameter.shape:
+                # Laid out in memory as the parameter is, or the fused kernel would take another path than before.
+                here = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
+            else:
+                here = value.to(self._device.torch)
+            self._optimiser.state[parameter][field] = here
+
+    def finish(self) -> None:
+        self._world.eval().requires_grad_(False)
+        for parameter in self._parameters:
+            parameter.grad = None
