@@ -1,4 +1,4 @@
-"""Where tensors live and in which precision they are computed: decided here, by name and by measurement, never elsewhere."""
+"""Where tensors live and in which precision they are computed: decided here, by name and by measurement."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import platform
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
+from torch import Generator
 
 from wmplay.core.errors import UsageError
 
+Module = TypeVar("Module", bound=torch.nn.Module)
 NAMES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -33,7 +35,7 @@ class Device:
             return torch.cuda.get_device_name(0)
         return "Apple GPU" if self.name == "mps" else f"CPU, {torch.get_num_threads()} threads"
 
-    def generator(self, seed: int) -> torch.Generator:
+    def generator(self, seed: int) -> Generator:
         """A seeded random generator that lives on this device."""
         return torch.Generator(self.torch).manual_seed(seed)
 
@@ -82,6 +84,11 @@ class Precision:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Precision:
         return cls(**data)
+
+
+def set_layout(module: Module, layout: torch.memory_format) -> Module:
+    """Lay out a module's convolution weights in memory as contiguous or channels last; returns the module."""
+    return module.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
 def candidates(device: Device) -> tuple[Precision, ...]:

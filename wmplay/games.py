@@ -29,7 +29,7 @@ def find(game: Game | str) -> Game:
 def make(game: Game | str, *, render_mode: str | None = None, seed: int | None = None, **params: Any) -> gymnasium.Env:
     """The game as a Gymnasium env whose observation is uint8 [H, W, 3] or float32 [S].
 
-    `params` override the game's own; `seed` seeds the action space. Raises WmplayError, one sentence, if it cannot be made.
+    `params` override the game's own; `seed` seeds the action space. Raises WmplayError if it cannot be made.
     """
     game = find(game)
     register()
@@ -50,7 +50,7 @@ def make(game: Game | str, *, render_mode: str | None = None, seed: int | None =
 
 
 def make_vec(game: Game | str, num_envs: int, **params: Any) -> gymnasium.vector.VectorEnv:
-    """`num_envs` games that reset only when told (`options={"reset_mask": bool [N]}`), so every episode has its seed."""
+    """Many games that reset only when told (`options={"reset_mask": bool [N]}`), so every episode has its seed."""
     game = find(game)
     register()
     settings = {**game.params, **params}
@@ -87,9 +87,7 @@ def action_spec(space: spaces.Space) -> ActionSpec:
         return ActionSpec("multi", counts=tuple(int(n) for n in space.nvec))
     if isinstance(space, spaces.Box) and len(space.shape) == 1 and space.is_bounded():
         return ActionSpec("box", low=tuple(space.low.tolist()), high=tuple(space.high.tolist()))
-    raise WmplayError(
-        f"wmplay acts through Discrete, MultiDiscrete or bounded Box([A]) actions; this game has {space}."
-    )
+    raise WmplayError(f"wmplay acts through Discrete, MultiDiscrete or bounded Box actions; this game has {space}.")
 
 
 def to_space(spec: ObservationSpec | ActionSpec) -> spaces.Space:
@@ -103,7 +101,7 @@ def to_space(spec: ObservationSpec | ActionSpec) -> spaces.Space:
     if spec.kind == "discrete":
         return spaces.Discrete(spec.n)
     if spec.kind == "multi":
-        return spaces.MultiDiscrete(spec.counts)
+        return spaces.MultiDiscrete(np.array(spec.counts))
     return spaces.Box(np.array(spec.low, np.float32), np.array(spec.high, np.float32), dtype=np.float32)
 
 

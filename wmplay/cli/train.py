@@ -39,10 +39,8 @@ def train(
         int | None, typer.Option(help="Generations or updates of the controller with --steps.")
     ] = None,
     precision: Annotated[str, typer.Option(help="auto measures this machine; or float32, bf16.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Train an existing slot of the same model further.")] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Show progress until it is done; Ctrl-C leaves it running.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Train an existing slot further.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Show progress to the end; Ctrl-C leaves it running.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
 ) -> None:
     """Train a world model of GAME in the background; prints the run's id and returns at once."""
@@ -88,17 +86,11 @@ def _print(job: Any, json: bool) -> None:
 def collect(
     game: Annotated[str, typer.Argument(help="A game: short name, Gymnasium id, saved variant or module:Class.")],
     steps: Annotated[int, typer.Option(help="Frames the dataset shall hold; an existing one is continued.")],
-    agent: Annotated[
-        list[str] | None, typer.Option(help="Player; several share the steps. Default: the game's own.")
-    ] = None,
+    agent: Annotated[list[str] | None, typer.Option(help="Player; several share the steps.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
-    noise: Annotated[
-        float | None, typer.Option(help="How often the player errs; default: a mixture for experts.")
-    ] = None,
+    noise: Annotated[float | None, typer.Option(help="How often the player errs.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of games and players.")] = 0,
-    held_out: Annotated[
-        bool, typer.Option("--held-out", help="For reports: seeds from 1,000,000, never trained on.")
-    ] = False,
+    held_out: Annotated[bool, typer.Option("--held-out", help="For reports, never trained on.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the dataset as JSON.")] = False,
 ) -> None:
     """Let players play GAME and record it."""

@@ -65,7 +65,7 @@ class Dreamer:
     def reset(
         self, count: int, context_index: Sequence[int] | np.ndarray | None = None, seed: int | None = None
     ) -> State:
-        """`count` dreams, each begun from a starting segment: the given ones, else drawn at random. Returns the state."""
+        """`count` dreams, each begun from a starting segment: the given ones, else drawn at random."""
         if seed is not None:
             self.seed(seed)
         self.count = count

@@ -39,7 +39,7 @@ def build_world(info: SlotInfo, device: Device) -> World:
 
 
 def load_world(slot: str | Path | SlotInfo, device: str = "auto") -> World:
-    """The slot's trained world model in evaluation mode. Raises WmplayError if it has no weights (yet) or foreign ones."""
+    """The slot's trained world model in evaluation mode. Raises WmplayError if it has no (fitting) weights."""
     info = slot if isinstance(slot, SlotInfo) else slot_info(slot)
     place = resolve(device)
     file = info.path / "world.safetensors"
@@ -49,7 +49,7 @@ def load_world(slot: str | Path | SlotInfo, device: str = "auto") -> World:
     try:
         world.load_state_dict(load_file(file, device=place.name))
     except (RuntimeError, SafetensorError, OSError) as why:
-        raise WmplayError(f"The weights of the slot {info.name} do not fit its config: {str(why)[:300]}") from why
+        raise WmplayError(f"The weights of the slot {info.name} do not fit its config: {brief(why)}") from why
     return world.eval().requires_grad_(False)
 
 
@@ -70,3 +70,9 @@ def load_dreamer(slot: str | Path, device: str = "auto") -> Dreamer:
 
     info = slot_info(slot)
     return Dreamer(load_world(info, device), load_contexts(info), resolve(device))
+
+
+def brief(why: Exception) -> str:
+    """A library's long error as part of one sentence."""
+    text = " ".join(str(why).split())
+    return text if len(text) <= 200 else text[:200] + "…"

@@ -122,3 +122,7 @@ class DreamVectorEnv(VectorEnv):
 
     def _info(self, end: np.ndarray) -> dict[str, Any]:
         return {"end_probability": end.astype(np.float64), "_end_probability": np.ones(self.num_envs, bool)}
+
+
+def _fold(seeds: list[int | None]) -> int:
+    return int(np.random.SeedSequence([seed or 0 for seed in seeds]).generate_state(1)[0])

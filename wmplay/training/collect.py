@@ -64,7 +64,7 @@ def collecting(
     held_out: bool = False,
     noise: float | None = None,
 ) -> Iterator[int]:
-    """Collect until the dataset `name` of the game holds `frames` rows; yields how many there are, a few times a second.
+    """Collect until the dataset `name` of the game holds `frames` rows; yields how many there are, at every step.
 
     An existing dataset is continued with episodes it does not have yet. Raises WmplayError in words.
     """

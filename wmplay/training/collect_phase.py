@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +12,9 @@ from filelock import FileLock
 from torch import Tensor
 
 from wmplay.core import paths, slots
-from wmplay.core.catalog import Game
 from wmplay.core.episodes import FIRST, TERMINATED, Dataset, delete_dataset
 from wmplay.core.errors import WmplayError
+from wmplay.core.variants import DATA_ONLY
 from wmplay.dreams.dreamer import CONTEXT
 from wmplay.training.collect import collecting
 from wmplay.training.phases import Phase
@@ -31,7 +31,7 @@ HELD_OUT = {"tiny": 600, "small": 3_000, "base": 10_000}
 VECTOR_FRAMES = {"tiny": 1_000, "small": 10_000, "base": 40_000}
 
 
-def default_frames(game: Game, vector: bool, preset: str) -> tuple[int, int]:
+def default_frames(vector: bool, preset: str) -> tuple[int, int]:
     """Rows of training data and of held-out data for a recipe that collects by itself."""
     return (VECTOR_FRAMES if vector else FRAMES)[preset], HELD_OUT[preset]
 
@@ -73,7 +73,7 @@ class CollectPhase(Phase):
     def finish(self) -> None:
         self._work.close()
 
-    def _everything(self) -> Iterator[float]:
+    def _everything(self) -> Generator[float]:
         shop, game = self._shop, self._shop.game
         frames, held_out = shop.settings.frames, shop.settings.held_out_frames
         wanted: list[tuple[str, str, int, bool]] = []
@@ -82,10 +82,8 @@ class CollectPhase(Phase):
                 wanted.append(
                     (f"auto-{player}-{frames // len(game.players)}", player, frames // len(game.players), False)
                 )
-        playable = not game.id.startswith("data/")
-        if playable:
-            for player in game.players:
-                wanted.append((f"held-out-{player}-{held_out}", player, held_out, True))
+        if not game.id.startswith(DATA_ONLY):
+            wanted += [(f"held-out-{player}-{held_out}", player, held_out, True) for player in game.players]
         total = sum(entry[2] for entry in wanted) or 1
         before = 0
         for name, player, rows, kept_out in wanted:
@@ -123,7 +121,7 @@ class CollectPhase(Phase):
         parts = [_segments(data, STARTS // len(sources) or 1, shop.game.warmup) for data in sources]
         arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
         lineage = {**shop.info.lineage, "data": list(shop.data), "held_out": list(shop.held_out)}
         slots.save_slot(shop.path, {"lineage": lineage}, {"context.npz": buffer.getvalue()})
 

@@ -55,8 +55,10 @@ class Loop:
     def run(self) -> End:
         """Work until the recipe is done or somebody stops it. Raises WmplayError for what a user can put right."""
         index, state, used, budget = self._resume()
-        for self.shop.phase_index in range(index, len(self.phases)):
-            phase = self.phases[self.shop.phase_index]
+        for number, phase in enumerate(self.phases):
+            if number < index:
+                continue
+            self.shop.phase_index = number
             resumed, state = state, None
             self.log.pulse(state="running", phase=phase.name, phase_index=self.shop.phase_index, message="")
             self._tick = self._clock()
@@ -159,16 +161,13 @@ class Loop:
         self.shop.metrics.update(
             {f"{phase.name}/{k}": v for k, v in shown.items() if k not in ("learning_rate", "gradient")}
         )
-        self.log.metrics(
-            self._base_steps + phase.count if not isinstance(phase, WorldPhase) else self._base_steps + self._steps,
-            phase.name,
-            shown,
-        )
+        own = self._steps if isinstance(phase, WorldPhase) else phase.count
+        self.log.metrics(self._base_steps + own, phase.name, shown)
         speed = self._speed.of(phase.frames, self._active)
         self.log.pulse(progress=self._progress(phase), seconds_left=self._seconds_left(phase), frames_per_second=speed)
 
     def _shares(self) -> list[float]:
-        """How the budget is split over the phases: the collect phase takes what it takes, the rest as its share says."""
+        """How the budget is split over the phases: collecting takes what it takes, the rest as its share says."""
         agent = AGENT_SHARE if self.shop.settings.agent != "none" else 0.0
         return [
             p.spec.share * (1 - agent) if isinstance(p, WorldPhase) else (agent if p.name == "agent" else 0.0)
@@ -251,7 +250,7 @@ class Loop:
         self._last["publish"] = self._clock()
 
     def _preview(self) -> None:
-        """The strip for the dashboard: while the last phase is yet to come, what the model sees; then what it dreams."""
+        """The strip for the dashboard: while the last phase is yet to come, what the model sees; then dreams."""
         worlds = [i for i, p in enumerate(self.phases) if isinstance(p, WorldPhase)]
         closed = self.shop.phase_index < worlds[-1]
         picture = preview.strip(self.shop.world, self.shop.contexts(), closed=closed)

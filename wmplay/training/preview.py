@@ -1,4 +1,4 @@
-"""The picture that tells at a glance whether a model learns: truth above dream above their difference; and its thumbnails."""
+"""The picture that tells at a glance whether a model learns: truth above dream above difference; and thumbnails."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ COLUMNS = 8
 
 @torch.inference_mode()
 def strip(world: World, contexts: dict[str, np.ndarray], start: int = 0, closed: bool = False) -> np.ndarray:
-    """Real, dreamt and difference as uint8 [3, K, H, W, 3], from the slot's starting segment `start` on its recorded actions.
+    """Real, dreamt and difference as uint8 [3, K, H, W, 3], from one starting segment on its recorded actions.
 
-    closed: show the model the real frame at every step (what it sees) instead of letting it dream on (what it thinks).
+    closed: show the model the real frame at every step (what it sees) instead of letting it dream on.
     """
     mode, device = world.training, next(world.parameters()).device
     modes = {module: module.training for module in world.modules()}

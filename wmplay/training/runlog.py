@@ -71,6 +71,11 @@ class StoreLog:
         with self._lock:
             self._store.event(level, text)
 
+    def say(self, text: str) -> None:
+        """An event that is also what the run shows it is doing."""
+        self.event("info", text)
+        self.pulse(message=text)
+
     def commands(self) -> list[str]:
         with self._lock:
             return self._store.take_commands()

@@ -14,7 +14,7 @@ import torch
 from wmplay.core import atomic
 from wmplay.core.episodes import Dataset
 from wmplay.core.segments import SegmentArrays, SegmentSampler
-from wmplay.devices import Device, Precision
+from wmplay.devices import Device, Precision, set_layout
 from wmplay.worlds.protocol import PhaseSpec, Segment
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def encode_all(shop: Workshop, trained: Sequence[str]) -> list[np.ndarray]:
     """
     folder = shop.path / "train" / "cache"
     # The same layout and precision whatever ran before, so that encodings made again are the same bit for bit.
-    world = shop.world.eval().to(memory_format=torch.contiguous_format)
+    world = set_layout(shop.world.eval(), torch.contiguous_format)
     Precision(threads=torch.get_num_threads() if shop.device.name == "cpu" else 0).apply()
     mark = _fingerprint(shop, trained)
     index = folder / "index.json"
@@ -89,7 +89,7 @@ def encode_all(shop: Workshop, trained: Sequence[str]) -> list[np.ndarray]:
 
 
 def _encode(world: Any, data: Dataset, file: Path, shop: Workshop) -> None:
-    out: np.ndarray | None = None
+    out: np.memmap | None = None
     for start in range(0, data.rows, _ROWS):
         rows = torch.from_numpy(data.read(start, start + _ROWS)).to(shop.device.torch)
         encoded = world.encode(rows).cpu().numpy()

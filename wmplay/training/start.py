@@ -56,7 +56,7 @@ def default_family(game: Game, observation: ObservationSpec) -> str:
 
 
 def start(order: Order, command: Sequence[str] = ()) -> str:
-    """Check the order, make or continue the slot, start the worker; returns the job's id. Raises WmplayError in words."""
+    """Check the order, make or continue the slot, start the worker; returns the job's id. Raises WmplayError."""
     paths.check_name(order.slot)
     game = games.find(order.game)
     resolve(order.device)
@@ -72,7 +72,7 @@ def start(order: Order, command: Sequence[str] = ()) -> str:
     chosen = config.resolve(world.Config, world.presets, order.preset, order.sets, order.config_file)
     with torch.device("meta"):
         world(chosen, observation, action)  # what only the finished network can tell, it tells here
-    frames, held_out = default_frames(game, observation.kind == "vector", order.preset)
+    frames, held_out = default_frames(observation.kind == "vector", order.preset)
     agent_steps = order.agent_steps or {"tiny": 3, "small": 60, "base": 200}.get(order.preset, 60)
     settings = Settings(
         minutes=order.minutes, steps=order.steps, data=order.data, frames=order.frames or frames,

@@ -20,7 +20,7 @@ _SHOWN = ("loss", "reconstruction", "nll", "kl", "reward", "return")
 
 
 def watch(job_id: str) -> JobInfo:
-    """Show the job until it ends, and return it as it ended. Without a terminal: a line at each phase and at the end."""
+    """Show the job until it ends, and return it as it ended. Without a terminal: a line at each phase."""
     console = Console(stderr=True)
     if not sys.stderr.isatty():
         return _lines(console, job_id)

@@ -86,8 +86,7 @@ def _train(path: Path, log: StoreLog, run: str) -> str:
 
         shop = Workshop(
             path, info, settings, games.find(info.game), device, fresh_world(info, device, settings.seed),
-            say=lambda text: (log.event("info", text), log.pulse(message=text))[0],
-            working=lambda text: log.pulse(message=text),
+            say=log.say, working=lambda text: log.pulse(message=text),
         )  # fmt: skip
         log.event("info", f"training on {device.label}, process {os.getpid()}")
         phases = recipe(shop)

@@ -32,7 +32,7 @@ def fresh_world(info: SlotInfo, device: Device, seed: int) -> World:
 
 @dataclass
 class Workshop:
-    """path: the slot's folder. say: tell people what is going on. working: the same for something that passes quickly."""
+    """path: the slot's folder. say: tell people what is going on. working: the same for what passes quickly."""
 
     path: Path
     info: SlotInfo

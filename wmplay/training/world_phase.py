@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from wmplay.core.errors import WmplayError
-from wmplay.devices import Precision, fastest
+from wmplay.devices import Precision, fastest, set_layout
 from wmplay.training.phases import Phase, PhaseState
 from wmplay.training.source import Source, encode_all
 from wmplay.worlds.protocol import PhaseSpec, World
@@ -74,7 +74,7 @@ class WorldPhase(Phase):
         parameters = [p for name in self.spec.modules for p in world.get_submodule(name).parameters()]
         precision.apply()
         if precision.channels_last:
-            world.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            set_layout(world, torch.channels_last)
         world.train()
         optimiser = torch.optim.AdamW(parameters, lr=1e-8, fused=True)
         segment, best, started = self._source.next(), math.inf, time.perf_counter()
@@ -97,7 +97,7 @@ class WorldPhase(Phase):
     def _apply(self) -> None:
         self._precision.apply()
         layout = torch.channels_last if self._precision.channels_last else torch.contiguous_format
-        self._world.to(memory_format=layout)  # type: ignore[call-overload]
+        set_layout(self._world, layout)
         self._optimiser = torch.optim.AdamW(
             self._parameters,
             lr=self.spec.learning_rate,
@@ -148,7 +148,7 @@ class WorldPhase(Phase):
         return {**metrics, "gradient": norm.detach(), "learning_rate": rate}
 
     def _sound(self, norm: Tensor) -> bool:
-        """Whether the gradient may be applied. On the CPU every step is looked at; elsewhere that would stall the device."""
+        """Whether the gradient may be applied. Looked at in every step on the CPU; elsewhere that would stall it."""
         if self._device.name != "cpu" and self._done % 50:
             return True
         if bool(torch.isfinite(norm)):
