@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium.envs.box2d import car_dynamics as dynamics
 
 from envs.car_racing.camera import CAR_X, CAR_Y, FULL_ZOOM, WINDOW_H, WINDOW_W
-from envs.car_racing.scene import white_band
+from envs.car_racing.car_shape import HALF_WIDTH, HULL_COLOR, RADIUS, WHEELS, hull_corners, white_band
 
 STEERING_STEPS = 33
 """Steps of the front wheels' angle, from -0.4 to 0.4 radians."""
@@ -25,14 +25,12 @@ SAMPLES = 8
 """Samples per pixel and axis for the shares."""
 RIM = 0.5 / FULL_ZOOM
 """World units by which a drawn polygon is larger than the true one: pygame draws the pixels of the edge, too."""
-HULL_RED = 204.0
 
 
 class CarSprite:
     """The car over any ground, for frames of `size` x `size` pixels."""
 
     def __init__(self, size: int) -> None:
-        corners = [np.array(part) * dynamics.SIZE for part in _hull_parts()]
         # A little margin around the hull's extent holds the turned wheels.
         left, right = (int(np.floor((CAR_X + x * FULL_ZOOM) * size / WINDOW_W)) for x in (-1.75, 1.75))
         top, bottom = (int(np.floor((WINDOW_H - CAR_Y - y * FULL_ZOOM) * size / WINDOW_H)) for y in (2.75, -2.55))
@@ -40,19 +38,19 @@ class CarSprite:
         across = (np.arange(left * SAMPLES, (right + 1) * SAMPLES) + 0.5) / SAMPLES * WINDOW_W / size
         down = (np.arange(top * SAMPLES, (bottom + 1) * SAMPLES) + 0.5) / SAMPLES * WINDOW_H / size
         x, y = np.meshgrid((across - CAR_X) / FULL_ZOOM, (WINDOW_H - down - CAR_Y) / FULL_ZOOM)
-        hull = np.any([_inside(part, x, y) for part in corners], axis=0)
+        hull = np.any([_inside(part, x, y) for part in hull_corners()], axis=0)
         angles = np.linspace(-STEERING_LIMIT, STEERING_LIMIT, STEERING_STEPS)
         phases = (np.arange(PHASES) + 0.5) * 2 * math.pi / PHASES
         wheels = [
             [_wheel(x, y, hull, place, angle, phases) for angle in (angles if number < 2 else [0.0])]
-            for number, place in enumerate(dynamics.WHEELPOS)
+            for number, place in enumerate(WHEELS)
         ]
         rear = _share(hull) + wheels[2][0][0] + wheels[3][0][0]
         self._ground_share = [
             (1 - (rear + wheels[0][step][0] + wheels[1][step][0])[..., None]).clip(0, 1).astype(np.float32)
             for step in range(STEERING_STEPS)
         ]
-        self._hull = (_share(hull)[..., None] * np.array([HULL_RED, 0, 0]) + 0.5).astype(np.float32)
+        self._hull = (_share(hull)[..., None] * np.array(HULL_COLOR) + 0.5).astype(np.float32)
         self._stripes = [[stripes for _, stripes in steps] for steps in wheels]
 
     def stamp(self, frame: np.ndarray, car: Any) -> None:
@@ -72,10 +70,6 @@ class CarSprite:
         patch[...] = mixed
 
 
-def _hull_parts() -> list[list[tuple[int, int]]]:
-    return [dynamics.HULL_POLY1, dynamics.HULL_POLY2, dynamics.HULL_POLY3, dynamics.HULL_POLY4]
-
-
 def _inside(corners: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Which points lie in the convex polygon, or within `RIM` of one of its edges."""
     following = np.roll(corners, -1, axis=0)
@@ -88,13 +82,13 @@ def _inside(corners: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _wheel(
-    x: np.ndarray, y: np.ndarray, hull: np.ndarray, place: tuple[int, int], angle: float, phases: np.ndarray
+    x: np.ndarray, y: np.ndarray, hull: np.ndarray, place: tuple[float, float], angle: float, phases: np.ndarray
 ) -> tuple[np.ndarray, list[np.ndarray | None]]:
     """The share of each pixel that one wheel covers, and for each phase what its stripe adds to all three colours."""
-    dx, dy = x - place[0] * dynamics.SIZE, y - place[1] * dynamics.SIZE
+    dx, dy = x - place[0], y - place[1]
     along, across = dy * math.cos(angle) - dx * math.sin(angle), dx * math.cos(angle) + dy * math.sin(angle)
-    wide = (np.abs(across) <= dynamics.WHEEL_W * dynamics.SIZE + RIM) & ~hull
-    tyre = wide & (np.abs(along) <= dynamics.WHEEL_R * dynamics.SIZE + RIM)
+    wide = (np.abs(across) <= HALF_WIDTH + RIM) & ~hull
+    tyre = wide & (np.abs(along) <= RADIUS + RIM)
     stripes: list[np.ndarray | None] = []
     for phase in phases:
         band = white_band(phase)

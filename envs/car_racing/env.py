@@ -22,16 +22,16 @@ class CarRacing(gymnasium.Env[np.ndarray, Action]):
     """The racing game, seen from above.
 
     Observation: uint8 [size, size, 3]. Action: steering -1 to 1, gas and brake 0 to 1 (float32 [3]), or with
-    `continuous=False` one of nothing, right, left, gas, brake. Track, car, rewards and ends are CarRacing-v3's: seeds and
-    actions give the same there, except that `action_repeat` holds each action for that many steps, adds up their rewards,
-    stops where the episode ends, and returns only the last frame.
+    `continuous=False` one of nothing, right, left, gas, brake. Track, car, rewards and ends are CarRacing-v3's: the same
+    seed and actions give the same there. `action_repeat` holds each action for that many steps, adds up their rewards,
+    stops where the episode ends, and draws only the frame that it returns.
 
     `renderer="direct"` draws frames straight at their size; "gymnasium" draws CarRacing-v3's 1000 x 800 window and
-    shrinks it by area, which is slow. The direct frame is measured against that. The other arguments are CarRacing-v3's.
+    shrinks it by area, which is slow; direct frames are measured against that. Other arguments are CarRacing-v3's.
 
-    `info` holds `speed` (units/s), `x`, `y`, `angle` (the car's pose, world units and radians), `tile` (the nearest tile's
-    number), `progress` (share of the tiles visited), `ahead` (the next centre points, float32 [24, 2]: right, forward), and at the
-    end of an episode CarRacing-v3's `lap_finished`.
+    `info` holds `speed` (units/s), `x`, `y`, `angle` (the car's pose, world units and radians), `tile` (the nearest
+    tile's number), `progress` (share of the tiles visited), `ahead` (the next centre points, float32 [24, 2]: world units
+    to the right and forward), and at the end of an episode CarRacing-v3's `lap_finished`.
     """
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": original.FPS}  # noqa: RUF012 (Gymnasium's name)
@@ -87,7 +87,7 @@ class CarRacing(gymnasium.Env[np.ndarray, Action]):
         self._lap = Lap(self.physics.track)
         if self.render_mode == "human":
             self.render()
-        return self._observation(), self._info()
+        return self._outcome()
 
     def step(self, action: Action) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Drive on by `action_repeat` steps of 1/50 s."""
@@ -103,7 +103,9 @@ class CarRacing(gymnasium.Env[np.ndarray, Action]):
                 break
         if self.render_mode == "human":
             self.render()
-        return self._observation(), float(total), terminated, False, self._info() | ended
+        observation, info = self._outcome()
+        info.update(ended)
+        return observation, float(total), terminated, False, info
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
         """The same scene large and smooth: uint8 [600, 600, 3] for "rgb_array", shown in a window for "human"."""
@@ -139,23 +141,22 @@ class CarRacing(gymnasium.Env[np.ndarray, Action]):
                 keys[held] = np.array([steer, gas, brake], np.float32)
         return keys
 
-    def _observation(self) -> np.ndarray:
-        if self.renderer == "gymnasium":
-            return resized_original(self.physics, self.size)
-        return self._painter.frame()
-
-    def _info(self) -> dict[str, Any]:
-        hull, lap = self.physics.car.hull, self._lap
+    def _outcome(self) -> tuple[np.ndarray, dict[str, Any]]:
+        """The present observation and info."""
+        physics, lap = self.physics, self._lap
         assert lap is not None
-        x, y = hull.position
-        angle = hull.angle
-        tile = lap.follow(x, y)
-        return {
-            "speed": math.hypot(*hull.linearVelocity),
-            "x": x,
-            "y": y,
-            "angle": angle,
-            "tile": tile,
-            "progress": self.physics.tile_visited_count / len(self.physics.track),
-            "ahead": lap.ahead(x, y, angle),
+        view = self._painter.view()
+        observation = (
+            resized_original(physics, self.size) if self.renderer == "gymnasium" else self._painter.frame(view)
+        )
+        speed_x, speed_y = physics.driven.hull.linearVelocity
+        info = {
+            "speed": math.sqrt(speed_x * speed_x + speed_y * speed_y),
+            "x": view.x,
+            "y": view.y,
+            "angle": view.angle,
+            "tile": lap.follow(view.x, view.y),
+            "progress": physics.tile_visited_count / len(physics.track),
+            "ahead": lap.ahead(view.x, view.y, view.angle),
         }
+        return observation, info

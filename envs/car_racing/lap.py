@@ -1,4 +1,4 @@
-"""Where on the track the car is, and what lies ahead of it: what a scripted driver and a report need beside the frame."""
+"""Where on the track the car is, and what lies ahead of it: what a scripted driver and a report need."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ class Lap:
         """The number of the tile whose centre is nearest to (x, y), looked for from the last one found."""
         places, tile = self._places, self.tile
         count = len(places)
-        best = math.dist(places[tile], (x, y))
+        near_x, near_y = places[tile]
+        best = (near_x - x) ** 2 + (near_y - y) ** 2
         for way in (1, -1):
-            while (distance := math.dist(places[(tile + way) % count], (x, y))) < best:
+            while True:
+                near_x, near_y = places[(tile + way) % count]
+                distance = (near_x - x) ** 2 + (near_y - y) ** 2
+                if distance >= best:
+                    break
                 tile, best = (tile + way) % count, distance
-        if best > LOST:
+        if best > LOST * LOST:
             tile = int(((self._centres - (x, y)) ** 2).sum(axis=1).argmin())
         self.tile = tile
         return tile

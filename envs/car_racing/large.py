@@ -32,7 +32,10 @@ class LargePicture:
         """The present picture, a new array uint8 [600, 600, 3]."""
         scene = self._painter.scene
         assert scene is not None
-        scene.draw(self._above, self._painter.view(), full_height=SIDE * FINE, particles=True)
+        view = self._painter.view()
+        scene.refresh()
+        scene.draw_ground(self._above, view, SIDE * FINE)
+        scene.draw_things(self._above, view, SIDE * FINE, particles=True)
         self._draw_bar()
         shrunk = pygame.transform.smoothscale(self._surface, (SIDE, SIDE))
         return np.ascontiguousarray(pygame.surfarray.pixels3d(shrunk).swapaxes(0, 1))
@@ -41,14 +44,13 @@ class LargePicture:
         """Draw the indicator bar with CarRacing-v3's measures."""
         physics = self._painter.physics
         self._bar.fill((0, 0, 0))
-        wheels, hull = physics.car.wheels, physics.car.hull
-        heights = [0.02 * math.hypot(*hull.linearVelocity), *(0.01 * wheel.omega for wheel in wheels)]
-        for (place, color), height in zip(UPRIGHT, heights, strict=True):
-            self._rectangle(color, place, place + 1, FLOOR - UNIT_H * height, FLOOR)
-        lengths = [-10.0 * wheels[0].joint.angle, -0.8 * hull.angularVelocity]
-        for (place, color), length in zip(LYING, lengths, strict=True):
-            if abs(length) > LEAST:
-                self._rectangle(color, place, place + length, WINDOW_H - 4 * UNIT_H, WINDOW_H - 2 * UNIT_H)
+        wheels, hull = physics.driven.wheels, physics.driven.hull
+        uprights = [math.hypot(*hull.linearVelocity), *(wheel.omega for wheel in wheels)]
+        for (place, scale, color), value in zip(UPRIGHT, uprights, strict=True):
+            self._rectangle(color, place, place + 1, FLOOR - UNIT_H * scale * value, FLOOR)
+        for (place, scale, color), value in zip(LYING, [wheels[0].joint.angle, hull.angularVelocity], strict=True):
+            if abs(value) > LEAST:
+                self._rectangle(color, place, place + scale * value, WINDOW_H - 4 * UNIT_H, WINDOW_H - 2 * UNIT_H)
         text = self._font.render(f"{physics.reward:04.0f}", True, (255, 255, 255), (0, 0, 0))
         box = text.get_rect()
         box.center = (round(60 * self._bar.get_width() / WINDOW_W), self._bar.get_height() // 2)

@@ -9,13 +9,12 @@ from envs.car_racing.camera import View, zoom_at
 from envs.car_racing.car_sprite import CarSprite
 from envs.car_racing.gauges import Gauges
 from envs.car_racing.ground import Ground
+from envs.car_racing.opening import Opening
 from envs.car_racing.physics import Physics
-from envs.car_racing.scene import Scene, grass_squares
+from envs.car_racing.scene import Scene
 
 OPENING = 1.0
 """Seconds until the camera has come down; until then the picture's scale changes with every step."""
-OPENING_FINE = 4
-"""How many times finer than the frame an opening picture is drawn."""
 
 
 class Painter:
@@ -25,44 +24,36 @@ class Painter:
         self.physics = physics
         self.size = size
         self.scene: Scene | None = None
-        self._squares = grass_squares()
         self._gauges = Gauges(size)
         self._sprite = CarSprite(size)
         self._ground = Ground(size)
+        self._opening = Opening(size)
         self._above = self._gauges.top
 
     def begin(self) -> None:
         """Take up the track of a new episode."""
-        self.scene = Scene(self.physics, self._squares)
+        self.scene = Scene(self.physics)
         self._ground.lay(self.scene)
 
     def view(self) -> View:
         """Where the camera stands now."""
-        hull = self.physics.car.hull
+        hull = self.physics.driven.hull
         x, y = hull.position
         return View(x, y, hull.angle, zoom_at(self.physics.t))
 
-    def frame(self) -> np.ndarray:
-        """The present frame, a new array uint8 [size, size, 3]."""
+    def frame(self, view: View) -> np.ndarray:
+        """The present frame, a new array uint8 [size, size, 3]; `view` is that of now."""
+        assert self.scene is not None
         frame = np.empty((self.size, self.size, 3), np.uint8)
         above = frame[: self._above]
         if self.physics.t < OPENING:
-            self._opening(above)
+            self._opening.draw(above, self.scene, view)
         else:
-            colors = self._ground.look(self.view()).view(np.uint8).reshape(*above.shape[:2], 4)
+            colors = self._ground.look(view).view(np.uint8).reshape(*above.shape[:2], 4)
             above[..., 0], above[..., 1], above[..., 2] = colors[..., 2], colors[..., 1], colors[..., 0]
-            self._sprite.stamp(above, self.physics.car)
-        self._gauges.draw(frame, self.physics.car, self.physics.reward)
+            self._sprite.stamp(above, self.physics.driven)
+        self._gauges.draw(frame, self.physics.driven, self.physics.reward)
         return frame
-
-    def _opening(self, above: np.ndarray) -> None:
-        """Draw polygons, finer than the frame, and shrink them: the general way, for any zoom."""
-        assert self.scene is not None
-        side = self.size * OPENING_FINE
-        surface = pygame.Surface((side, self._above * OPENING_FINE), 0, 32)
-        self.scene.draw(surface, self.view(), full_height=side)
-        shrunk = pygame.transform.smoothscale(surface, (self.size, self._above))
-        above[...] = pygame.surfarray.pixels3d(shrunk).swapaxes(0, 1)
 
 
 def resized_original(physics: Physics, size: int) -> np.ndarray:

@@ -17,10 +17,18 @@ class Physics(original.CarRacing):
     """
 
     track_shape: Track
+    road: Any
+    track: Any
     tile_colors: np.ndarray
     """float64 [N, 3], the present colours of the road tiles; a visited tile takes the plain road colour."""
 
-    def _render(self, mode: str) -> Any:  # called by every step; what is shown is drawn elsewhere, when wanted
+    @property
+    def driven(self) -> Any:
+        """The car (Gymnasium's `Car`); there is one from the first reset on."""
+        return self.car
+
+    def _render(self, mode: str) -> Any:  # noqa: ARG002 (Gymnasium's signature)
+        """Draw nothing: `step` calls this each time, and what is shown is drawn elsewhere, when it is wanted."""
         return None
 
     def _create_track(self) -> bool:

@@ -7,14 +7,14 @@ import numpy as np
 from envs.car_racing.camera import BAR_SHARE, CAR_X, CAR_Y, WINDOW_H, WINDOW_W
 
 GREYNESS = 40
-"""A pixel is grey if its largest and smallest colour differ by less than this. Road and grass differ by 102 (green over red) and
-meet half-way at 51; a little less leaves room for the noise of dreamed frames."""
+"""A pixel is grey if its largest and smallest colour differ by less than this. Grass has 102 more green than red, so a
+pixel half grass and half road 51; a little less leaves room for the noise of dreamed frames."""
 DARKEST, BRIGHTEST = 60, 170
 """Mean brightness of road, which is 102 to 107: above the black outside of the field, below the white of kerbs."""
 
 
 def road_mask(frames: np.ndarray) -> np.ndarray:
-    """Which pixels show road. `frames` uint8 [..., H, W, 3] -> bool [..., H * 7 // 8, W], the rows above the indicator bar."""
+    """Which pixels show road. `frames` uint8 [..., H, W, 3] -> bool [..., H * 7 // 8, W]: the rows above the bar."""
     height = frames.shape[-3]
     shown = frames[..., : height - round(height * BAR_SHARE), :, :]
     red, green, blue = (shown[..., channel].astype(np.int16) for channel in range(3))

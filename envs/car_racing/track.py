@@ -126,16 +126,17 @@ def _closed_lap(steps: list[tuple[float, float, float, float]]) -> list[tuple[fl
 
 def _kerbed(points: list[tuple[float, float, float, float]]) -> list[bool]:
     """Which tiles carry a red and white kerb: four hard turns in a row to the same side, and the tiles before them."""
-    count = original.BORDER_MIN_COUNT
-    bends = [points[i][1] - points[i - 1][1] for i in range(len(points))]
-    hard = original.TRACK_TURN_RATE * 0.2
-    left = [bend > hard for bend in bends]
-    right = [bend < -hard for bend in bends]
-    kerbed = [
-        all(left[i - back] for back in range(count)) or all(right[i - back] for back in range(count))
-        for i in range(len(points))
-    ]
-    # In place and in this order: what index 0 hands back to the end of the list is handed on from there, as in CarRacing-v3.
+    count, hard = original.BORDER_MIN_COUNT, original.TRACK_TURN_RATE * 0.2
+    kerbed, before, row = [], 0, 0
+    # One way round twice over the start: the turns before index 0 are the last ones.
+    for i in range(-count, len(points)):
+        bend = points[i][1] - points[i - 1][1]
+        side = (bend > hard) - (bend < -hard)
+        row = row + 1 if side and side == before else abs(side)
+        before = side
+        if i >= 0:
+            kerbed.append(row >= count)
+    # In place and in this order, as in CarRacing-v3: what index 0 hands back to the end of the list is handed on there.
     for i in range(len(points)):
         if kerbed[i]:
             for back in range(count):
@@ -170,8 +171,8 @@ def _tile(points: list[tuple[float, float, float, float]]) -> Track:
 def build_tiles(world: Any, track: Track, road_color: np.ndarray) -> tuple[list[Any], np.ndarray]:
     """Put the tiles into the Box2D `world` as CarRacing-v3 does: one static sensor body each, in track order.
 
-    Returns the bodies and their colours, float64 [N, 3]: each body's `color` is a row of that array, so that what a wheel
-    touches, which CarRacing-v3 repaints in the plain road colour, shows there.
+    Returns the bodies and their colours, float64 [N, 3]. Each body's `color` is a row of that array: where a wheel touches
+    a tile, CarRacing-v3 repaints it in the plain road colour, and the array shows it.
     """
     from Box2D import b2BodyDef, b2FixtureDef, b2PolygonShape
 
