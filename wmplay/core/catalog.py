@@ -18,7 +18,8 @@ class Game:
 
     `params` go to the environment's constructor; `draw` names the function that turns a vector state into frames;
     `truth` names what can be read off a frame exactly (`board`, `road`) or is the state itself (`state`);
-    `players` are the agents that make its training data, `expert` the one that plays well; `keys` is for the help line.
+    `players` are the agents that make its training data, `expert` the one that plays well; `family` is the world model it
+    is trained with where the user names none.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Game:
     expert: str | None = None
     warmup: int = 0
     horizon: int = 200
+    family: str | None = None
 
     @property
     def slug(self) -> str:
@@ -45,16 +47,17 @@ class Game:
 GAMES: tuple[Game, ...] = (
     Game(
         "wmplay/GridWorld-v0", "grid_world", "Grid World", "frame", "Discrete(4)", fps=8,
-        truth="board", players=("random", "walker"), expert="walker", horizon=100,
+        truth="board", players=("random", "walker"), expert="walker", horizon=100, family="vqvae_mdn",
     ),
     Game(
         "wmplay/CarRacing-v0", "car_racing", "Car Racing", "frame", "Box(3)", fps=25,
         params={"action_repeat": 2}, truth="road", players=("persistent", "driver"), expert="driver",
-        warmup=30, horizon=500,
+        warmup=30, horizon=500, family="vae_mdn",
     ),
     Game(
         "wmplay/CartPole-v0", "cartpole", "Cart Pole", "vector", "Discrete(2)", fps=50,
         draw="envs.cartpole:draw_state", truth="state", players=("random", "balancer"), expert="balancer", horizon=500,
+        family="state_vae",
     ),
 )  # fmt: skip
 
