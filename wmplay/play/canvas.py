@@ -157,7 +157,8 @@ class Canvas:
         height = big.get_height() + (small.get_height() + 6 if small else 0) + 24
         width = max(big.get_width(), small.get_width() if small else 0) + 48
         box = pygame.Rect(0, 0, width, height)
-        box.center = area.centerx, area.top + area.height // 2
+        # Low in the picture: what one stopped to look at is mostly in the middle.
+        box.midbottom = area.centerx, area.bottom - MARGIN
         _shade(surface, box)
         surface.blit(big, big.get_rect(midtop=(box.centerx, box.top + 12)))
         if small:

@@ -9,8 +9,9 @@ from wmplay.core.catalog import PLAYERS, Game
 from wmplay.core.errors import UsageError
 from wmplay.core.spaces import ActionSpec
 from wmplay.play.controls import Controls
+from wmplay.play.engine import Settings
 from wmplay.play.keys import game_keys
-from wmplay.play.session import Session, Settings
+from wmplay.play.session import Session
 
 if TYPE_CHECKING:
     import gymnasium

@@ -10,6 +10,7 @@ from rich.color import Color
 from rich.style import Style
 from textual.app import App
 from textual.geometry import Region
+from textual.widget import Widget
 
 from wmplay.play.fonts import font_path
 
@@ -33,7 +34,7 @@ def picture(app: App[Any]) -> Image.Image:
     draw = ImageDraw.Draw(image)
     name = font_path("DejaVuSansMono")
     font = ImageFont.truetype(name, FONT_SIZE) if name else ImageFont.load_default(FONT_SIZE)
-    for widget in [app.screen, *app.screen.walk_children()]:
+    for widget in [app.screen, *app.screen.walk_children(Widget)]:
         region = widget.region
         if not (widget.display and region.area):
             continue

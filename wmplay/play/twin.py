@@ -15,11 +15,12 @@ import numpy as np
 from wmplay.agents.protocol import Agent
 from wmplay.core.errors import UsageError
 from wmplay.play.controls import Controls
+from wmplay.play.engine import Settings
 from wmplay.play.hud import Item
 from wmplay.play.keys import Command
 from wmplay.play.opening import Wish, agent_of, controls_of
 from wmplay.play.protocols import World
-from wmplay.play.session import Session, Settings
+from wmplay.play.session import Session
 from wmplay.play.view import Panel, View
 
 # Real rows the dream reads before it runs alone, as on the report card (DESIGN §7).

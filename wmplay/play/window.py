@@ -81,7 +81,8 @@ class Window:
                 self.session.tick(set(self.held.values()), self.tapped, self._pointer())
                 self.tapped.clear()
                 self.draw()
-                if ticks is None or not unseen_on_purpose():
+                # Scripts run as fast as they can, but a picture shows the frame rate of play.
+                if screenshot is not None or not unseen_on_purpose():
                     clock.tick(self.session.fps)
             if screenshot is not None:
                 self.draw()
