@@ -82,7 +82,7 @@ class PersistentPlayer(_Player):
     default_noise = 0.2
     # CarRacing's five discrete actions: nothing, steer, steer, gas, brake.
     _CAR_WEIGHTS = (0.1, 0.225, 0.225, 0.4, 0.05)
-    # Mean and deviation of steering, gas and brake; below −1 a pedal is not touched. Chosen by trying: two thirds of the
+    # Mean and deviation of steering, gas and brake; below −1 a pedal is untouched. Chosen by trying: two thirds of the
     # frames show road, where twice the gas leaves the track for good in the first bend.
     _CAR_DRIFT = ((0.0, -0.8, -1.6), (0.5, 0.4, 0.5))
 
