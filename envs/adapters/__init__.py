@@ -7,7 +7,7 @@ import gymnasium
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
 import envs
-from envs.adapters.find import make_raw
+from envs.adapters.find import is_own_class, make_raw
 from envs.adapters.game import AdaptedGame, GameInfo, best_view, describe
 from envs.adapters.keys import propose_axes, propose_keys
 from envs.autoreset import as_mode
@@ -36,8 +36,7 @@ def make_game(
     and `vector` insist. `params` go to the game. Our own games are returned as they are.
     Raises GameError: one sentence on what is missing or wrong, and where.
     """
-    own_class = ":" in spec and "-v" not in spec and not spec.startswith(f"{envs.NAMESPACE}/")
-    ours = spec.startswith(f"{envs.NAMESPACE}/")
+    own_class, ours = is_own_class(spec), spec.startswith(f"{envs.NAMESPACE}/")
     settings = dict(params)
     if max_episode_steps is not None and not own_class:
         settings["max_episode_steps"] = max_episode_steps

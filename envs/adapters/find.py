@@ -29,6 +29,11 @@ _PACKAGES = (
 _CLASS = re.compile(r"(?P<module>[^:]+):(?P<name>[A-Za-z_]\w*)")
 
 
+def is_own_class(spec: str) -> bool:
+    """Whether a name is `module:Class` (or `file.py:Class`) rather than a Gymnasium id."""
+    return _CLASS.fullmatch(spec) is not None
+
+
 def make_raw(spec: str, render_mode: str | None, params: dict[str, Any]) -> gymnasium.Env[Any, Any]:
     """The env behind a Gymnasium id (also `module:Id-v0`) or `module:Class`. Raises GameError."""
     match = _CLASS.fullmatch(spec)
