@@ -21,8 +21,8 @@ from wmplay.training.settings import AGENT_SHARE
 from wmplay.training.workshop import Workshop
 from wmplay.training.world_phase import WorldPhase
 
-# Seconds of work between two of each. Checkpoints are what a kill can cost, with the time of a step on top.
-CHECKPOINT, PUBLISH, FIRST_PUBLISH, PREVIEW, METRICS, COMMANDS = 15.0, 30.0, 15.0, 10.0, 0.5, 0.25
+# Seconds of work between two of each; for checkpoints see Settings.
+PUBLISH, FIRST_PUBLISH, PREVIEW, METRICS, COMMANDS = 30.0, 15.0, 10.0, 0.5, 0.25
 
 End = Literal["done", "stopped"]
 
@@ -98,7 +98,7 @@ class Loop:
                 self._report(phase, metrics)
             if self._due("preview", PREVIEW) and isinstance(phase, WorldPhase):
                 self._preview()
-            if self._due("checkpoint", CHECKPOINT):
+            if self._due("checkpoint", self.shop.settings.checkpoint_every):
                 self._checkpoint(phase)
             if self._due("publish", PUBLISH if self._published else FIRST_PUBLISH) and self._steps:
                 self._publish()

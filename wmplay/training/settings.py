@@ -22,6 +22,7 @@ class Settings:
     data: names of datasets to learn from; empty = the recipe collects `frames` rows by itself. agent: how the
     controller is trained, if at all, `agent_in` the dream or the game, for `agent_steps` generations or updates.
     precision: `auto` measures. round: how often this slot's training was continued after it was done.
+    checkpoint_every: seconds between checkpoints, which is what a kill can cost.
     """
 
     minutes: float | None = None
@@ -36,6 +37,7 @@ class Settings:
     agent_steps: int = 0
     precision: str = "auto"
     round: int = 0
+    checkpoint_every: float = 15.0
 
     def __post_init__(self) -> None:
         problems = []

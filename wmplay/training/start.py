@@ -22,8 +22,6 @@ from wmplay.training.collect_phase import default_frames
 from wmplay.training.settings import Settings
 from wmplay.training.workshop import observed
 
-DEFAULT_FAMILIES = {"car_racing": "vae_mdn", "grid_world": "vqvae_mdn", "cartpole": "state_vae"}
-
 
 @dataclass(frozen=True)
 class Order:
@@ -46,17 +44,24 @@ class Order:
     agent_in: str = "dream"
     agent_steps: int | None = None
     precision: str = "auto"
+    checkpoint_every: float = 15.0
 
 
 def default_family(game: Game, observation: ObservationSpec) -> str:
     """The family a game is trained with where the user names none."""
-    if game.short in DEFAULT_FAMILIES:
-        return DEFAULT_FAMILIES[game.short]
+    if game.family is not None:
+        return game.family
     return "state_vae" if observation.kind == "vector" else "vae_mdn"
 
 
 def start(order: Order, command: Sequence[str] = ()) -> str:
     """Check the order, make or continue the slot, start the worker; returns the job's id. Raises WmplayError."""
+    path, settings = prepare(order, command)
+    return jobs.start(path, device=resolve(order.device).name, command=command, options=settings.to_json())
+
+
+def prepare(order: Order, command: Sequence[str] = ()) -> tuple[Path, Settings]:
+    """All of `start` but the worker: the slot's folder, made if it is new, and what a worker shall do there."""
     paths.check_name(order.slot)
     game = games.find(order.game)
     resolve(order.device)
@@ -78,6 +83,7 @@ def start(order: Order, command: Sequence[str] = ()) -> str:
         minutes=order.minutes, steps=order.steps, data=order.data, frames=order.frames or frames,
         held_out_frames=held_out, device=order.device, seed=order.seed, agent=order.agent, agent_in=order.agent_in,
         agent_steps=agent_steps, precision=order.precision,
+        checkpoint_every=order.checkpoint_every,
     )  # fmt: skip
     plain = config.to_json(chosen)
     path = paths.slot_dir(order.slot)
@@ -86,7 +92,7 @@ def start(order: Order, command: Sequence[str] = ()) -> str:
         settings = _continued(there, game, family.name, plain, order, settings)
     else:
         path = slots.create_slot(order.slot, game, observation, action, family.name, order.preset, plain, command)
-    return jobs.start(path, device=resolve(order.device).name, command=command, options=settings.to_json())
+    return path, settings
 
 
 def _specs(game: Game, data: Sequence[str]) -> tuple[ObservationSpec, ActionSpec]:

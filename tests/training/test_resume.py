@@ -1,0 +1,81 @@
+"""A kill at any instant costs nothing but seconds: the resumed run ends with the same weights, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.training.helpers import Killed, kill_after, loop, order, same, weights
+from wmplay.core import slots
+from wmplay.training import checkpoint
+
+FAMILIES = [
+    ("cartpole", "state_vae", "joint"),
+    ("grid_world", "vae_mdn", "vision"),
+    ("grid_world", "vae_mdn", "memory"),
+    ("grid_world", "vqvae_mdn", "vision"),
+    ("grid_world", "vqvae_mdn", "memory"),
+]
+
+
+@pytest.mark.parametrize(("game", "family", "phase"), FAMILIES)
+def test_a_resumed_run_equals_an_unbroken_one(home: Path, game: str, family: str, phase: str) -> None:
+    """Else a user's model would depend on when the power went."""
+    whole, settings = order(game, family, "whole", checkpoint_every=0.0)
+    assert loop(whole, settings).run() == "done"
+    broken, settings = order(game, family, "broken", checkpoint_every=0.0)
+    first = loop(broken, settings)
+    kill_after(first, phase, 3)
+    with pytest.raises(Killed):
+        first.run()
+    assert loop(broken, settings).run() == "done"
+    assert same(weights(whole), weights(broken))
+    assert slots.verify_slot("broken") == []
+    assert slots.read_slot(broken).steps == slots.read_slot(whole).steps == 12
+
+
+def test_a_kill_while_collecting_changes_nothing(home: Path) -> None:
+    """The data is made anew and is the same; a half-made dataset is not mistaken for a whole one."""
+    whole, settings = order("grid_world", "vae_mdn", "whole")
+    loop(whole, settings).run()
+    (home / "episodes").rename(home / ".elsewhere")
+    broken, settings = order("grid_world", "vae_mdn", "broken")
+    first = loop(broken, settings)
+    kill_after(first, "collect", 1)
+    with pytest.raises(Killed):
+        first.run()
+    loop(broken, settings).run()
+    assert same(weights(whole), weights(broken))
+
+
+def test_a_checkpoint_cut_short_is_passed_over(home: Path) -> None:
+    """A damaged newest checkpoint must not cost the whole training: the one before it serves."""
+    path, settings = order("cartpole", "state_vae", "x", checkpoint_every=0.0)
+    loop(path, settings).run()
+    found = checkpoint.latest(path / "train")
+    assert found is not None
+    newest = path / "train" / f"checkpoint-{found.number:08d}" / "model.safetensors"
+    newest.write_bytes(newest.read_bytes()[:100])
+    before = checkpoint.latest(path / "train")
+    assert before is not None
+    assert before.number == found.number - 1
+
+
+def test_only_two_checkpoints_are_kept(home: Path) -> None:
+    """A long training must not fill the disk."""
+    path, settings = order("cartpole", "state_vae", "x", checkpoint_every=0.0)
+    loop(path, settings).run()
+    assert len(list((path / "train").glob("checkpoint-*"))) == checkpoint.KEEP
+    assert not list((path / "train").glob(".checkpoint*"))
+
+
+def test_a_finished_slot_is_trained_further(home: Path) -> None:
+    """`--resume` on a finished slot goes on from its weights and counts its steps on."""
+    path, settings = order("cartpole", "state_vae", "x")
+    loop(path, settings).run()
+    before = weights(path)
+    path, settings = order("cartpole", "state_vae", "x", resume=True)
+    loop(path, settings).run()
+    assert slots.read_slot(path).steps == 24
+    assert not same(before, weights(path))
