@@ -91,9 +91,10 @@ class Dataset:
         for shard in sorted(p for p in self.folder.glob("shard-*") if p.is_dir()):
             self._read_shard(shard, kept)
         empty = np.zeros((0, *self.action.shape), self.action.dtype), np.zeros(0, np.float32), np.zeros(0, np.uint8)
-        self.actions, self.rewards, self.flags = (
-            np.concatenate([part[i] for part in kept]) if kept else empty[i] for i in range(3)
-        )
+        joined = [np.concatenate([part[i] for part in kept]) if kept else empty[i] for i in range(3)]
+        self.actions: np.ndarray = joined[0]
+        self.rewards: np.ndarray = joined[1]
+        self.flags: np.ndarray = joined[2]
 
     @property
     def steps(self) -> int:
