@@ -9,7 +9,7 @@ import pytest
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 
-from envs.adapters import GameError, make_game, make_game_vec, propose_axes, propose_keys
+from envs.adapters import GameError, keys_of, make_game, make_game_vec, propose_axes, propose_keys
 from envs.adapters.actions import adapt_actions
 from envs.adapters.pictures import picture_reader, resize
 
@@ -262,6 +262,8 @@ def test_keys_come_from_the_game_else_its_words_else_a_proposal() -> None:
     assert keyed[("up",)] == 4
     assert keyed[()] == 0
     assert propose_keys(make_game("LunarLander-v3")) == {(): 0, ("left",): 1, ("up",): 2, ("right",): 3}
+    assert keys_of("Acrobot-v1") == {(): 1, ("left",): 0, ("right",): 2}
+    assert keys_of("Nobody-v0") == {}
     unknown = propose_keys(own("Full"))
     assert sorted(unknown.values()) == list(range(6))
     assert len(set(unknown)) == 6

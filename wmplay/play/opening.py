@@ -70,7 +70,7 @@ def open_dream(slot: str, wish: Wish) -> Session:
     env = DreamEnv(slot, wish.horizon or ENDLESS, wish.temperature, wish.device, render_mode="rgb_array")
     _, action = games.specs(env)
     settings = Settings(f"{env.slot} · dream of {env.game.title}", env.game.fps, wish.seed, agent_name=wish.agent or "")
-    controls = controls_of(env, env.game, action, settings.fps)
+    controls = controls_of(None, env.game, action, settings.fps)
     return Session(env, controls, settings, agent_of(wish, env.game, action))
 
 
@@ -79,12 +79,13 @@ def _fps(env: gymnasium.Env, game: Game) -> float:
     return float(game.fps if game.observation else env.metadata.get("render_fps") or game.fps)
 
 
-def controls_of(env: gymnasium.Env, game: Game, action: ActionSpec, fps: float) -> Controls:
+def controls_of(env: gymnasium.Env | None, game: Game, action: ActionSpec, fps: float) -> Controls:
+    """The keys of a game; without its env (a dream has no keys of its own) the game is asked where it can be made."""
     proposed = None
     if not game.id.startswith("wmplay/"):
-        from envs.adapters import propose_keys
+        from envs.adapters import keys_of, propose_keys
 
-        proposed = propose_keys(env)
+        proposed = keys_of(game.id, **game.params) if env is None else propose_keys(env)
     return Controls(game_keys(game.id, action, proposed), action, fps)
 
 
