@@ -3,5 +3,6 @@
 from envs.car_racing.env import CarRacing
 from envs.car_racing.lap import AHEAD
 from envs.car_racing.pictures import car_visible, road_mask
+from envs.car_racing.vector import CarRacingVector
 
-__all__ = ["AHEAD", "CarRacing", "car_visible", "road_mask"]
+__all__ = ["AHEAD", "CarRacing", "CarRacingVector", "car_visible", "road_mask"]

@@ -14,6 +14,7 @@ from envs.car_racing.lap import Lap
 from envs.car_racing.large import LargePicture, Window
 from envs.car_racing.painter import Painter, resized_original
 from envs.car_racing.physics import Physics
+from envs.errors import GameError
 
 Action = np.ndarray | int
 
@@ -22,16 +23,16 @@ class CarRacing(gymnasium.Env[np.ndarray, Action]):
     """The racing game, seen from above.
 
     Observation: uint8 [size, size, 3]. Action: steering -1 to 1, gas and brake 0 to 1 (float32 [3]), or with
-    `continuous=False` one of nothing, right, left, gas, brake. Track, car, rewards and ends are CarRacing-v3's: the same
-    seed and actions give the same there. `action_repeat` holds each action for that many steps, adds up their rewards,
-    stops where the episode ends, and draws only the frame that it returns.
+    `continuous=False` one of nothing, right, left, gas, brake. Track, car, rewards and ends are CarRacing-v3's: the
+    same seed and actions give the same there. `action_repeat` holds each action for that many steps, adds up their
+    rewards, stops where the episode ends, and draws only the frame that it returns.
 
     `renderer="direct"` draws frames straight at their size; "gymnasium" draws CarRacing-v3's 1000 x 800 window and
     shrinks it by area, which is slow; direct frames are measured against that. Other arguments are CarRacing-v3's.
 
     `info` holds `speed` (units/s), `x`, `y`, `angle` (the car's pose, world units and radians), `tile` (the nearest
-    tile's number), `progress` (share of the tiles visited), `ahead` (the next centre points, float32 [24, 2]: world units
-    to the right and forward), and at the end of an episode CarRacing-v3's `lap_finished`.
+    tile's number), `progress` (share of the tiles visited), `ahead` (the next centre points, float32 [24, 2]: world
+    units to the right and forward), and at the end of an episode CarRacing-v3's `lap_finished`.
     """
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": original.FPS}  # noqa: RUF012 (Gymnasium's name)
@@ -48,13 +49,13 @@ class CarRacing(gymnasium.Env[np.ndarray, Action]):
         verbose: bool = False,
     ) -> None:
         if isinstance(action_repeat, bool) or not isinstance(action_repeat, int) or action_repeat < 1:
-            raise ValueError(f"action_repeat must be a whole number of at least 1, not {action_repeat!r}")
+            raise GameError(f"action_repeat must be a whole number of at least 1, not {action_repeat!r}")
         if isinstance(size, bool) or not isinstance(size, int) or size % 8 or not 32 <= size <= 512:
-            raise ValueError(f"size must be a multiple of 8 from 32 to 512, not {size!r}")
+            raise GameError(f"size must be a multiple of 8 from 32 to 512, not {size!r}")
         if renderer not in ("direct", "gymnasium"):
-            raise ValueError(f'renderer must be "direct" or "gymnasium", not {renderer!r}')
+            raise GameError(f'renderer must be "direct" or "gymnasium", not {renderer!r}')
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(f"render_mode must be one of {self.metadata['render_modes']}, not {render_mode!r}")
+            raise GameError(f"render_mode must be one of {self.metadata['render_modes']}, not {render_mode!r}")
         self.metadata = {**self.metadata, "render_fps": original.FPS / action_repeat}
         self.render_mode = render_mode
         self.action_repeat = action_repeat

@@ -25,8 +25,8 @@ UPRIGHT = (
     (9, 0.01, (51, 0, 255)),
     (10, 0.01, (51, 0, 255)),
 )
-"""Place (in units of 25 window pixels), height per unit of what is shown, and colour of the speed gauge (world units per
-second) and of the four wheels' gauges (radians per second)."""
+"""Place (in units of 25 window pixels), height per unit of what is shown, and colour of the speed gauge (world units
+per second) and of the four wheels' gauges (radians per second)."""
 LYING = ((20, -10.0, (0, 255, 0)), (30, -0.8, (255, 0, 0)))
 """Place, length per unit and colour of the steering (radians) and of the rotation gauge (radians per second)."""
 REACH = 10 * UNIT_W
@@ -102,7 +102,7 @@ class Gauges:
         drawn = self._font.render(text, True, (255, 255, 255), (0, 0, 0))
         box = drawn.get_rect()
         box.center = (60, int(WINDOW_H - WINDOW_H * 2.5 / 40.0))
-        # A long score reaches over the window's left edge, where it is cut, and would touch the speed gauge, which wins.
+        # A long score reaches over the window's left edge, where it is cut, and into the speed gauge, which wins.
         left, right = max(box.left, 0), min(box.right, UPRIGHT[0][0] * UNIT_W)
         pixels = pygame.surfarray.array3d(drawn)[left - box.left : right - box.left, :, 0].T
         down = self._rows[:, box.top - BAR_TOP : box.bottom - BAR_TOP]
@@ -129,7 +129,7 @@ class Gauges:
 
 
 def area_weights(old: int, new: int) -> np.ndarray:
-    """The share of each of `old` pixels in each of `new` ones when resizing by area: float64 [new, old]; rows sum to 1."""
+    """The share of each of `old` pixels in each of `new` ones, resized by area: float64 [new, old]; rows sum to 1."""
     edges = np.arange(new + 1) * (old / new)
     low = np.maximum(edges[:-1, None], np.arange(old))
     high = np.minimum(edges[1:, None], np.arange(old) + 1)

@@ -3,8 +3,8 @@
 The ground never changes its place, so it is painted once and then looked up: a frame at the usual zoom is one gather of
 as many texels as it has pixels. The picture is a torus: what the camera leaves behind is painted over with what comes
 into reach, strip by strip. Each strip is drawn five times finer than needed, shrunk by area, and enlarged again with
-linear interpolation. The two together blur it as an average over one pixel of the frame would, so that the nearest texel
-is the pixel's colour, and edges neither flicker nor step.
+linear interpolation. The two together blur it as an average over one pixel of the frame would, so that the nearest
+texel is the pixel's colour, and edges neither flicker nor step.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from envs.car_racing.scene import FIELD, GRASS, OUTSIDE, Scene
 from envs.car_racing.torus import Lookup
 
 FINE = 5
-"""How many times finer than a coarse pixel a strip is drawn. (pygame's shrinking by 3 or 4 darkens; by 5 it does not.)"""
+"""How many times finer than a coarse pixel a strip is drawn. (pygame darkens when it shrinks by 3 or 4, not by 5.)"""
 ENLARGE = 4
 """Texels per coarse pixel. With 2, nearest texels step visibly at the road's edge."""
 COARSE = 0.6

@@ -1,8 +1,8 @@
 """The opening second, while the camera comes down from the whole field to the car and the scale changes every step.
 
-Field and grass repeat every two grass squares, and blurring a checked pattern is blurring its rows and its columns: for any
-scale, one small table holds them all, and is looked up. Track and car are drawn over it polygon by polygon, finer than the
-frame, and the whole is shrunk.
+Field and grass repeat every two grass squares, and blurring such a pattern is blurring its rows and its columns: for
+any scale, one small table holds it all, and is looked up. Track and car are drawn over it polygon by polygon, finer
+than the frame, and the whole is shrunk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from envs.car_racing.scene import FIELD, GRASS, OUTSIDE, Color, Scene
 from envs.car_racing.torus import Lookup
 
 FINE = 5
-"""How many times finer than the frame the track is drawn. (pygame's shrinking by 3 or 4 darkens; by 5 it does not.)"""
+"""How many times finer than the frame the track is drawn. (pygame darkens when it shrinks by 3 or 4, not by 5.)"""
 BITS = 6
 """The table of one period of the grass has 64 x 64 texels."""
 SHADES = 64

@@ -32,7 +32,7 @@ def grass_squares() -> np.ndarray:
 
 
 class Scene:
-    """One episode's track as arrays: `quads` float64 [M, 4, 2] in drawing order (tiles and kerbs), and their colours."""
+    """One episode's track as arrays: `quads` float64 [M, 4, 2] in drawing order (tiles and kerbs), and `colors`."""
 
     def __init__(self, physics: Physics) -> None:
         self.physics = physics

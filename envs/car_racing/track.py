@@ -171,8 +171,8 @@ def _tile(points: list[tuple[float, float, float, float]]) -> Track:
 def build_tiles(world: Any, track: Track, road_color: np.ndarray) -> tuple[list[Any], np.ndarray]:
     """Put the tiles into the Box2D `world` as CarRacing-v3 does: one static sensor body each, in track order.
 
-    Returns the bodies and their colours, float64 [N, 3]. Each body's `color` is a row of that array: where a wheel touches
-    a tile, CarRacing-v3 repaints it in the plain road colour, and the array shows it.
+    Returns the bodies and their colours, float64 [N, 3]. Each body's `color` is a row of that array: where a wheel
+    touches a tile, CarRacing-v3 repaints it in the plain road colour, and the array shows it.
     """
     from Box2D import b2BodyDef, b2FixtureDef, b2PolygonShape
 
