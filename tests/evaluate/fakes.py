@@ -1,4 +1,5 @@
-"""World models whose quality is known, so that the measure itself can be measured: a perfect one and one that learned nothing."""
+"""World models whose quality is known, so that the measure itself can be measured: a perfect one and one that learned
+nothing."""
 
 from __future__ import annotations
 

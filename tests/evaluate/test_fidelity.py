@@ -1,9 +1,10 @@
-"""The measure, measured: a perfect world must score 1, one that learned nothing 0, and a slightly wrong one in between."""
+"""The measure, measured: a perfect world must score 1, one that learned nothing 0, and a slightly wrong one in
+between."""
 
 import numpy as np
 import pytest
-from tests.evaluate.fakes import PerfectGrid, RepeatWorld, grid_starts
 
+from evaluate.fakes import PerfectGrid, RepeatWorld, grid_starts
 from wmplay.core.catalog import GAMES
 from wmplay.evaluate.fidelity import mean_observation, measure
 from wmplay.evaluate.starts import Starts

@@ -1,4 +1,5 @@
-"""How far a dream stays with the game: error by horizon against held-out play, beside what no model at all would score."""
+"""How far a dream stays with the game: error by horizon against held-out play, beside what no model at all would
+score."""
 
 from __future__ import annotations
 
@@ -61,7 +62,7 @@ class Comparison:
         return (x - y).square().flatten(1).mean(dim=1).double().numpy()
 
     def errors(self, k: int, seen: NDArray[Any]) -> tuple[NDArray[np.float64], ...]:
-        """Squared errors of the dream, of the repeated last frame and of the mean, over the starts that last k steps."""
+        """Squared errors of the dream, the repeated last frame and the mean, over the starts that last k steps."""
         lasting = self.starts.lasting(k)
         real = self.starts.truth(k)[lasting]
         still = self.starts.truth(0)[lasting]
@@ -71,7 +72,7 @@ class Comparison:
     def exact(self, k: int, seen: NDArray[Any]) -> NDArray[np.bool_]:
         """bool [N]: the dreamed board equals the real one at this and every earlier step. Call it for k = 1, 2, 3, …"""
         lasting = self.starts.lasting(k)
-        size = truths.board_size(seen, self.game.params)
+        size = truths.board_size(self.game.params)
         same = np.zeros(len(seen), dtype=np.bool_)
         same[lasting] = truths.same_board(seen[lasting], self.starts.truth(k)[lasting], size)
         self._still &= same
@@ -137,8 +138,9 @@ def measure(
         seen = observations(world, step.state)
         exact = comparison.exact(step.k, seen) if boards else None
         if step.k in CURVE and starts.lasting(step.k).any():
-            for name, values in zip(curve, (step.k, *comparison.errors(step.k, seen)), strict=True):
-                curve[name].append(float(np.mean(values)))
+            curve["k"].append(step.k)
+            for name, values in zip(("model", "repeat", "mean"), comparison.errors(step.k, seen), strict=True):
+                curve[name].append(float(values.mean()))
         if step.k in wanted:
             card[str(step.k)] = comparison.figures(step.k, seen, exact)
     return card, curve

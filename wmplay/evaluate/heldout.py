@@ -1,4 +1,5 @@
-"""The held-out play every slot of a game is measured on: collected once, on demand, from seeds that training never sees."""
+"""The held-out play every slot of a game is measured on: collected once, on demand, from seeds that training never
+sees."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from wmplay.core import episodes, paths
 from wmplay.core.catalog import Game
 from wmplay.core.errors import WmplayError
 from wmplay.core.spaces import ActionSpec
+from wmplay.evaluate.lingering import Errands
 from wmplay.evaluate.starts import CONTEXT, Starts, draw_starts
 
 REGIMES = ("player", "expert")
@@ -43,7 +45,8 @@ class Played:
 
 
 def player_name(game: Game, regime: str) -> str | None:
-    """Who plays in this regime: the first of the players that make the training data, or the expert (None without one)."""
+    """Who plays in this regime: the first of the players that make the training data, or the expert (None without
+    one)."""
     return game.players[0] if regime == "player" else game.expert
 
 
@@ -53,29 +56,13 @@ def _stack(infos: list[dict[str, Any]]) -> dict[str, Any]:
     return {key: np.stack([np.asarray(info[key]) for info in infos]) for key in sorted(shared)}
 
 
-def _lingering(boards: NDArray[np.int8], actions: NDArray[Any], generator: np.random.Generator) -> NDArray[Any]:
-    """Actions with those replaced that would end a GridWorld episode: by a harmless one, drawn evenly."""
-    from envs.grid_board import AGENT, GOAL, HAZARD, MOVES
-
-    actions = actions.copy()
-    for i, board in enumerate(boards):
-        places = np.argwhere(board == AGENT)
-        if len(places) != 1:
-            continue
-        target = np.clip(places[0] + MOVES, 0, board.shape[0] - 1)
-        ends = np.isin(board[target[:, 0], target[:, 1]], (GOAL, HAZARD))
-        if ends[actions[i]] and not ends.all():
-            actions[i] = generator.choice(np.flatnonzero(~ends))
-    return actions
-
-
 def play(game: Game, player: str, first_seed: int, need: int, limit: int) -> Iterator[Played]:
-    """Play episodes of at most `limit` rows with seeds first_seed, first_seed + 1, …, without an end, in waves of WIDTH.
+    """Play episodes of at most `limit` rows with seeds first_seed, first_seed + 1, …, without an end, in waves of
+    WIDTH.
 
-    On GridWorld the player keeps away from goal and hazards for the first `need` rows, or hardly an episode would be long enough for a long
-    dream to be compared with; then it plays on as usual, to an end.
+    On GridWorld the player keeps away from every end for the first `need` rows (see `lingering`), then plays as usual.
     """
-    settings = {"max_episode_steps": limit} if game.id.startswith("wmplay/") else {}
+    settings: dict[str, Any] = {"max_episode_steps": limit} if game.id.startswith("wmplay/") else {}
     envs = [games.make(game, **settings) for _ in range(WIDTH)]
     action_spec: ActionSpec = games.specs(envs[0])[1]
     try:
@@ -91,7 +78,7 @@ def play(game: Game, player: str, first_seed: int, need: int, limit: int) -> Ite
 
 
 def _wave(envs: list[Any], agent: Any, game: Game, player: str, wave: int, need: int, limit: int) -> list[Played]:
-    generator = np.random.default_rng(wave)
+    errands = Errands(wave)
     seen, infos = map(list, zip(*(env.reset(seed=wave + i) for i, env in enumerate(envs)), strict=True))
     played = [Played(wave + i, player, [np.array(frame)], [], [0.0]) for i, frame in enumerate(seen)]
     first, alive, row = np.ones(len(envs), np.bool_), set(range(len(envs))), 1
@@ -99,7 +86,7 @@ def _wave(envs: list[Any], agent: Any, game: Game, player: str, wave: int, need:
         stacked = _stack(infos)
         actions = agent.act(np.stack(seen), stacked, first)
         if game.truth == "board" and row <= need:
-            actions = _lingering(stacked["board"], actions, generator)
+            actions = errands.instead(stacked["board"], actions)
         first = np.zeros(len(envs), np.bool_)
         for i in sorted(alive):
             seen[i], reward, terminated, truncated, infos[i] = envs[i].step(actions[i])
@@ -115,7 +102,8 @@ def _wave(envs: list[Any], agent: Any, game: Game, player: str, wave: int, need:
 
 
 def collect(game: Game, regime: str, count: int, horizon: int, progress: Callable[[float], None] | None = None) -> None:
-    """Write the game's held-out dataset of this regime: `count` episodes, long enough for `horizon` where the game allows."""
+    """Write the game's held-out dataset of this regime: `count` episodes, long enough for `horizon` where the game
+    allows."""
     player = player_name(game, regime)
     if player is None:
         raise WmplayError(f"{game.title} has no expert, so there is no expert regime.")

@@ -37,7 +37,8 @@ def dream(
     seed: int = 0,
     tick: Callable[[], None] | None = None,
 ) -> Iterator[DreamStep]:
-    """Dream `horizon` steps from every start on its recorded actions. Deterministic for a seed; `tick` is called every step."""
+    """Dream `horizon` steps from every start on its recorded actions. Deterministic for a seed; `tick` is called
+    every step."""
     generator = torch.Generator(device=device).manual_seed(seed)
     state = begin(world, starts, device, generator)
     for k in range(1, horizon + 1):

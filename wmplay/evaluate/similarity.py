@@ -8,7 +8,8 @@ from torch import Tensor
 
 # Wang, Bovik, Sheikh, Simoncelli 2004, "Image Quality Assessment: From Error Visibility to Structural Similarity".
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
-# Frames of 8 bits that differ by one grey level in one pixel of a hundred stand at 68 dB; beyond 60 dB nobody sees a thing.
+# Frames of 8 bits that differ by one grey level in one pixel of a hundred stand at 68 dB; beyond 60 dB nobody sees a
+# thing.
 PSNR_CAP = 60.0
 
 
@@ -36,7 +37,8 @@ def _window(size: int, like: Tensor) -> Tensor:
 def ssim(a: Tensor, b: Tensor) -> Tensor:
     """Structural similarity of each pair, frames [N, H, W, C] to float32 [N]; 1 = equal.
 
-    Equation 13 of Wang et al. 2004 with an 11×11 Gaussian window (smaller where a frame is), averaged over the valid places and the channels.
+    Equation 13 of Wang et al. 2004 with an 11×11 Gaussian window (smaller where a frame is), averaged over the valid
+    places and the channels.
     """
     x, y = (unit(frames).permute(0, 3, 1, 2).double() for frames in (a, b))
     size = min(WINDOW, x.shape[2], x.shape[3])

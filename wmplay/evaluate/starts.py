@@ -1,9 +1,10 @@
-"""Held-out starting points: C real steps for a world to read, the H real steps after them, and how to get there again."""
+"""Held-out starting points: C real steps for a world to read, the H real steps after them, and how to get there
+again."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,9 @@ CONTEXT = 8
 class Starts:
     """N stretches of C + H rows, each from its own held-out episode. Arrays have leading axes [N, C + H].
 
-    Rows as in `core.episodes`: row t is what arrived at t, with the action that led there. `valid` int [N]: how many of the rows are real (an
-    episode may end early; the rest is zeros). `seeds` [N] and `prefix` (the actions from the reset up to the last context row, one array for each start) replay a
-    start in the real game.
+    Rows as in `core.episodes`: row t is what arrived at t, with the action that led there. `valid` int [N]: how many
+    of the rows are real (an episode may end early; the rest is zeros). `seeds` [N] and `prefix` (the actions from the
+    reset up to the last context row, one array for each start) replay a start in the real game.
     """
 
     context: int
@@ -59,28 +60,26 @@ class Starts:
     def segment(self, device: torch.device | str = "cpu", rows: slice | None = None) -> Segment:
         """Rows (default: the context) as a Segment for `World.begin`; those beyond an episode's end are masked."""
         part = rows or slice(0, self.context)
-        index = np.arange(self.observation.shape[1])[part]
+
+        def tensor(array: NDArray[Any]) -> torch.Tensor:
+            return torch.as_tensor(np.ascontiguousarray(array[:, part])).to(device)
+
         return Segment(
-            *(
-                torch.as_tensor(np.ascontiguousarray(array[:, part])).to(device)
-                for array in (self.observation, self.action, self.reward, self.terminated, self.first)
-            ),
-            mask=torch.as_tensor(index[None] < self.valid[:, None]).to(device),
+            tensor(self.observation),
+            tensor(self.action),
+            tensor(self.reward),
+            tensor(self.terminated),
+            tensor(self.first),
+            tensor(np.arange(self.observation.shape[1])[None] < self.valid[:, None]),
         )
 
     def take(self, which: NDArray[Any] | slice) -> Starts:
         """Only these starts (indices, a mask or a slice)."""
         index = np.arange(self.count)[which]
-        return Starts(
-            self.context,
-            *(
-                array[index]
-                for array in (
-                    self.observation, self.action, self.reward, self.terminated, self.first, self.valid, self.seeds,
-                )
-            ),
-            prefix=tuple(self.prefix[i] for i in index),
-        )  # fmt: skip
+        rows = ("observation", "action", "reward", "terminated", "first", "valid", "seeds")
+        return replace(
+            self, **{name: getattr(self, name)[index] for name in rows}, prefix=tuple(self.prefix[i] for i in index)
+        )
 
     def digest(self) -> str:
         """A short name for exactly these starts: two cards with the same digest stood on the same ground."""
@@ -97,9 +96,9 @@ def draw_starts(
 ) -> Starts:
     """Starts from a held-out dataset: one from each of its first episodes that are long enough for `horizon`.
 
-    The starting row is drawn (from the episode's seed) after `warmup` rows. Where fewer than `count` episodes last that long, the longest of
-    the others follow. tail: the last rows of each episode instead, so that its end is among them. Raises WmplayError if no episode outlasts
-    the context.
+    The starting row is drawn (from the episode's seed) after `warmup` rows. Where fewer than `count` episodes last
+    that long, the longest of the others follow. tail: the last rows of each episode instead, so that its end is among
+    them. Raises WmplayError if no episode outlasts the context.
     """
     need = warmup + context + horizon
     episodes = sorted(dataset.episodes, key=lambda e: (-min(e.length, need), e.seed))
@@ -110,7 +109,7 @@ def draw_starts(
         )
     rows = context + horizon
     observation_spec, action_spec = dataset.observation, dataset.action
-    arrays = {
+    arrays: dict[str, Any] = {
         "observation": np.zeros((len(chosen), rows, *observation_spec.shape), observation_spec.dtype),
         "action": np.zeros((len(chosen), rows, *action_spec.shape), action_spec.dtype),
         "reward": np.zeros((len(chosen), rows), np.float32),
@@ -127,8 +126,9 @@ def draw_starts(
         arrays["observation"][i, :n] = dataset.read(a, b)
         arrays["action"][i, :n] = dataset.actions[a:b]
         arrays["reward"][i, :n] = dataset.rewards[a:b]
-        arrays["terminated"][i, :n] = dataset.flags[a:b] & TERMINATED > 0
-        arrays["first"][i, :n] = dataset.flags[a:b] & FIRST > 0
+        flags: Any = dataset.flags[a:b]
+        arrays["terminated"][i, :n] = flags & TERMINATED > 0
+        arrays["first"][i, :n] = flags & FIRST > 0
         prefix.append(np.array(dataset.actions[episode.start + 1 : a + context]))
     seeds = np.array([e.seed for e in chosen], dtype=np.int64)
     return Starts(context, **arrays, valid=valid, seeds=seeds, prefix=tuple(prefix))

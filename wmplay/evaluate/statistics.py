@@ -50,9 +50,10 @@ def share_figure(hits: int, count: int) -> Figure:
 def skill_figure(model: Any, baselines: list[Any], seed: int = 0) -> Figure:
     """Skill = 1 − mean(model) / min over baselines of mean(baseline), with a bootstrap interval over starts.
 
-    model and each baseline: squared errors [N] of the same starts. A ratio of means, not a mean of ratios, so that starts where nothing
-    happens cannot blow it up; starts are resampled jointly and the better baseline is chosen anew in every resample.
-    None where there are no starts or the best baseline is without error (then there is nothing to be skilled at).
+    model and each baseline: squared errors [N] of the same starts. A ratio of means, not a mean of ratios, so that
+    starts where nothing happens cannot blow it up; starts are resampled jointly and the better baseline is chosen
+    anew in every resample. None where there are no starts or the best baseline is without error (then there is
+    nothing to be skilled at).
     """
     own = np.asarray(model, dtype=np.float64)
     others = np.stack([np.asarray(values, dtype=np.float64) for values in baselines])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 ROAD_PIXELS = 32
 
 
-def board_size(frame: NDArray[Any], params: dict[str, Any]) -> int:
+def board_size(params: dict[str, Any]) -> int:
     """Cells a side of the GridWorld with these parameters."""
     return int(params.get("size", 8))
 

@@ -1,0 +1,125 @@
+"""The report card of a slot: every measure in one JSON document, with its pictures, saved into the slot."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wmplay.core import slots
+from wmplay.core.errors import WmplayError
+from wmplay.evaluate.fidelity import HORIZONS, Card, measure
+from wmplay.evaluate.following import measure_following
+from wmplay.evaluate.outcomes import measure_outcomes
+from wmplay.evaluate.rollout import begin, observations
+from wmplay.evaluate.starts import CONTEXT
+from wmplay.evaluate.statistics import mean_figure
+from wmplay.evaluate.subject import Narrate, Subject
+
+SCHEMA = 1
+
+
+def _silent(_text: str, _share: float | None) -> None:
+    """Narration for nobody."""
+
+
+def make_report(subject: Subject, full: bool = False, seed: int = 0, narrate: Narrate = _silent) -> dict[str, Any]:
+    """Measure everything the card says (DESIGN.md §7); `full` adds what takes minutes. See docs in README, "The
+    report card"."""
+    began = time.monotonic()
+    world, game, device = subject.world, subject.game, subject.place
+    info = subject.info
+    report: dict[str, Any] = {
+        "schema": SCHEMA,
+        "slot": subject.name,
+        "game": info.game,
+        "family": info.family,
+        "preset": info.preset,
+        "steps": info.steps,
+        "starts": max(starts.count for starts in subject.regimes.values()),
+        "context": CONTEXT,
+        "horizon": subject.horizon,
+        "full": full,
+        "seed": seed,
+        "device": subject.device.label,
+        "mean_frame_from": subject.mean_from,
+        "ground": {name: starts.digest() for name, starts in subject.regimes.items()},
+    }
+    for block, temperature in (("regimes", 0.0), ("sampled", 1.0)):
+        report[block] = {}
+        for regime, starts in subject.regimes.items():
+            said = f"dreaming beside the real game ({regime}, temperature {temperature:g})"
+            narrate(said, None)
+            card, curve = measure(
+                world, game, starts, subject.mean, subject.ranges, temperature, HORIZONS, device, seed
+            )
+            report[block][regime] = card
+            if block == "regimes":
+                report.setdefault("curve", {})[regime] = curve
+    report["reconstruction"] = {}
+    report["outcomes"] = {}
+    report["action_following"] = {}
+    for regime, starts in subject.regimes.items():
+        narrate(f"rewards, ends and keys ({regime})", None)
+        report["reconstruction"][regime] = _reconstruction(subject, regime, seed)
+        report["outcomes"][regime] = measure_outcomes(world, [starts, subject.tails[regime]], device, seed)
+        report["action_following"][regime] = measure_following(world, game, starts, subject.ranges, device, seed)
+    report["gap"] = None
+    report["seconds"] = round(time.monotonic() - began, 1)
+    return report
+
+
+@torch.inference_mode()
+def _reconstruction(subject: Subject, regime: str, seed: int) -> dict[str, Any]:
+    """How well the last context frame is seen: the error of k = 0, which no dream can be better than."""
+    starts = subject.regimes[regime]
+    device = subject.place
+    state = begin(subject.world, starts, device, torch.Generator(device=device).manual_seed(seed))
+    seen, real = observations(subject.world, state), starts.truth(0)
+    scale = 255.0 if subject.ranges is None else subject.ranges
+    error = ((seen.astype("float64") - real) / scale) ** 2
+    return {"n": starts.count, "mse": mean_figure(error.reshape(starts.count, -1).mean(axis=1))}
+
+
+def headline(report: dict[str, Any]) -> dict[str, float]:
+    """The few figures that go into slot.json, for lists: `skill player k=5` and the game's own figure beside it."""
+    found: dict[str, float] = {}
+    for regime, card in report["regimes"].items():
+        for k in ("5", "15", "50"):
+            row = card.get(k, {})
+            for name in ("skill", "exact", "road_iou", "state_error"):
+                if row.get(name):
+                    found[f"{name} {regime} k={k}"] = row[name][0]
+    for regime, row in report["action_following"].items():
+        if row["share"]:
+            found[f"follows keys {regime}"] = row["share"][0]
+    return found
+
+
+def save_report(subject: Subject, report: dict[str, Any], pictures: dict[str, bytes]) -> list[str]:
+    """Put the card and its pictures into the slot in one transaction; returns the names of the files. Raises
+    WmplayError for a slot that ships with wmplay, which is read-only."""
+    if subject.info.shipped:
+        raise WmplayError(f"{subject.name} ships with wmplay and is read-only; use --output DIR for its card.")
+    files: dict[str, bytes | Path] = {
+        ("" if name in ("preview.gif", "thumb.png") else "report/") + name: data for name, data in pictures.items()
+    }
+    files["report/report.json"] = json.dumps(report, indent=1).encode()
+    metrics = {**slots.find_slot(subject.info.path).metrics, **headline(report)}
+    slots.save_slot(subject.info.path, {"metrics": metrics}, files)
+    return sorted(files)
+
+
+def rows(card: Card) -> list[dict[str, str]]:
+    """A regime's card as rows of text for people: one row for each k."""
+    listed = []
+    for k, row in card.items():
+        texts = {"k": k, "n": str(row["n"])}
+        for name, figure in row.items():
+            if isinstance(figure, list) and not name.startswith(("repeat", "mean")):
+                texts[name] = f"{figure[0]:.4g} [{figure[1]:.3g}, {figure[2]:.3g}]"
+        listed.append(texts)
+    return listed

@@ -1,0 +1,119 @@
+"""What is being measured: a slot's world model on its game, with the ground it stands on prepared once for all
+measures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wmplay.core import episodes, paths, slots
+from wmplay.core.catalog import Game
+from wmplay.core.errors import NotFoundError, WmplayError
+from wmplay.core.slots import SlotInfo
+from wmplay.core.variants import DATA_ONLY, find_game
+from wmplay.devices import Device, resolve
+from wmplay.dreams import load_world
+from wmplay.evaluate import heldout
+from wmplay.evaluate.fidelity import mean_observation, variable_ranges
+from wmplay.evaluate.starts import CONTEXT, Starts, draw_starts
+from wmplay.worlds.protocol import World
+
+# Frames from which the mean training frame is taken; the mean of more looks the same.
+MEAN_ROWS = 2000
+Narrate = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A world with its game, the starts of each regime, and what the baselines need.
+
+    tails: the last rows of held-out episodes, where the ends are. mean: float32, the mean training observation in its
+    own units, and `mean_from` where it is from. ranges: float32 [S], how far each variable of a vector game moves;
+    None for frames.
+    """
+
+    name: str
+    info: SlotInfo
+    game: Game
+    world: World
+    device: Device
+    regimes: dict[str, Starts]
+    tails: dict[str, Starts]
+    mean: NDArray[np.float32]
+    mean_from: str
+    ranges: NDArray[np.float32] | None
+
+    @property
+    def place(self) -> torch.device:
+        """Where the world is."""
+        return torch.device(self.device.name)
+
+    @property
+    def horizon(self) -> int:
+        return max(starts.horizon for starts in self.regimes.values())
+
+
+def game_of(info: SlotInfo) -> Game:
+    """The slot's game with the parameters it was trained with, known by name here or not."""
+    try:
+        game = find_game(info.game)
+    except NotFoundError:
+        game = find_game(str(info.meta.get("game_id", info.game)))
+    return dataclasses.replace(game, params=dict(info.game_params)) if info.game_params else game
+
+
+def card_horizon(game: Game, full: bool) -> int:
+    """H of the card: 200 where dreams are cheap to check (a board) or everything is asked for, else 50."""
+    return 200 if full or game.truth == "board" else 50
+
+
+def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narrate: Narrate | None = None) -> Subject:
+    """Load a slot and its ground; held-out play is collected first where it is missing. Errors are WmplayErrors."""
+    info = slots.find_slot(slot)
+    if not info.ok:
+        raise WmplayError(f"The slot {info.name} cannot be measured: {info.why}")
+    game = game_of(info)
+    if game.id.startswith(DATA_ONLY):
+        raise WmplayError(f"{game.title} exists as recordings only: there is no real game to measure a dream against.")
+    place = resolve(device)
+    world = load_world(info, place.name)
+    horizon = card_horizon(game, full)
+    regimes: dict[str, Starts] = {}
+    tails: dict[str, Starts] = {}
+    for regime in heldout.REGIMES:
+
+        def tell(share: float, regime: str = regime) -> None:
+            if narrate:
+                narrate(f"playing held-out games ({regime}), once for all slots", share)
+
+        found = heldout.starts(game, regime, count, horizon, tell)
+        if found is not None:
+            regimes[regime] = found
+            data = episodes.Dataset(heldout.folder(game, regime))
+            tails[regime] = draw_starts(data, count, 24, CONTEXT, game.warmup, tail=True)
+    mean, mean_from = _mean(info, game, regimes)
+    ranges = variable_ranges(list(regimes.values()))
+    return Subject(info.name, info, game, world, place, regimes, tails, mean, mean_from, ranges)
+
+
+def _mean(info: SlotInfo, game: Game, regimes: dict[str, Starts]) -> tuple[NDArray[np.float32], str]:
+    """The mean training observation; of the held-out play where the training data is not here (a slot from
+    elsewhere)."""
+    parts = []
+    names = [str(name) for name in info.lineage.get("data", [])]
+    for name in names:
+        where = paths.episodes_dir(game.slug) / name
+        if (where / "dataset.json").exists():
+            data = episodes.Dataset(where)
+            rows = np.linspace(0, data.rows - 1, MEAN_ROWS // len(names)).astype(int)
+            parts += [data.read(row, row + 1) for row in rows if data.rows]
+    if parts:
+        return mean_observation(np.concatenate(parts)), "training data"
+    played = [s.observation[np.arange(s.observation.shape[1])[None] < s.valid[:, None]][::5] for s in regimes.values()]
+    return mean_observation(np.concatenate(played)), "held-out play"

@@ -1,0 +1,51 @@
+"""The parts of a report card that are not a table, as sentences for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _share(figure: list[float] | None) -> str:
+    return "none to count" if figure is None else f"{figure[0]:.1%} [{figure[1]:.1%}, {figure[2]:.1%}]"
+
+
+def _plain(figure: list[float] | None) -> str:
+    return "–" if figure is None else f"{figure[0]:.4g} [{figure[1]:.3g}, {figure[2]:.3g}]"
+
+
+def sentences(report: dict[str, Any]) -> list[str]:
+    """One sentence for each measure, each regime."""
+    told = []
+    for regime, row in report.get("reconstruction", {}).items():
+        told.append(f"Reconstruction ({regime}): MSE {_plain(row['mse'])}.")
+    for regime, row in report.get("action_following", {}).items():
+        told.append(
+            f"Answers the keys ({regime}): {_share(row['share'])} of {row['n']} clear starts at k={row['k']}, "
+            f"its difference {_plain(row['size'])} times the game's."
+        )
+    for regime, row in report.get("outcomes", {}).items():
+        told.append(
+            f"Reward ({regime}): mean error {_plain(row['reward_error'])}, {_plain(row['reward_baseline'])} for "
+            f"always the mean. End: precision {_share(row['end_precision'])}, "
+            f"recall {_share(row['end_recall'])} of {row['ends']}."
+        )
+    for keys, row in (report.get("staying_power") or {}).items():
+        told.append(
+            f"Staying power ({keys} keys): {_share(row['share'])} of {row['n']} dreams are still the game after "
+            f"{row['steps']} steps."
+        )
+    tell = report.get("can_you_tell")
+    if tell:
+        right = _share(tell["accuracy"])
+        told.append(f"Can you tell? A classifier is right on {right} of {tell['n']} clips (50 %: it cannot).")
+    gap = report.get("gap")
+    if gap:
+        real, dream = gap["game"], gap["dream"]
+        told.append(
+            f"Return of {gap['agent']}: {dream['mean']:.3g} ± {dream['sd']:.3g} in the dream, "
+            f"{real['mean']:.3g} ± {real['sd']:.3g} in the game (n = {dream['n']} and {real['n']})."
+        )
+    told.append(
+        f"Measured in {report['seconds']:.0f} s on {report['device']}; mean frame: {report['mean_frame_from']}."
+    )
+    return told
