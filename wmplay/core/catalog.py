@@ -18,8 +18,8 @@ class Game:
 
     `params` go to the environment's constructor; `draw` names the function that turns a vector state into frames;
     `truth` names what can be read off a frame exactly (`board`, `road`) or is the state itself (`state`);
-    `players` are the agents that make its training data, `expert` the one that plays well; `family` is the world model it
-    is trained with where the user names none.
+    `players` are the agents that make its training data, `expert` the one that plays well; `family` is the world model
+    it is trained with where the user names none.
     """
 
     id: str

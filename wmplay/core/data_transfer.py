@@ -55,7 +55,7 @@ def import_dataset(
 ) -> tuple[Path, list[str]]:
     """Take in a zip of ours, arrays (folder or .npz) or `minari:NAME`; returns the folder and what was left out.
 
-    game: which game the play is of; needed for arrays. A name that is no game yet becomes one of which data exists alone.
+    game: which game the play is of; needed for arrays. A new name becomes a game of which only data exists.
     Raises WmplayError if nothing of it can be used.
     """
     text = str(source)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wmplay.core.errors import WmplayError
-from wmplay.core.slot_store import digest, read_slot_json, recover, safe_relative
+from wmplay.core.slot_store import digest, read_slot_json, reading, safe_relative
 
 _WORDS = ("game", "family", "preset")
 _OBJECTS = ("config", "observation", "action", "files")
@@ -40,7 +40,15 @@ def quick_problem(path: Path, meta: Mapping[str, Any]) -> str | None:
 def verify_folder(path: Path) -> list[str]:
     """Every problem of a slot's folder, each a sentence: reads every file."""
     try:
-        recover(path)
+        with reading(path):
+            return verify_files(path)
+    except WmplayError as why:
+        return [str(why)]
+
+
+def verify_files(path: Path) -> list[str]:
+    """`verify_folder` for a folder that nobody else writes: it takes no lock."""
+    try:
         meta = read_slot_json(path)
     except WmplayError as why:
         return [str(why)]

@@ -26,7 +26,7 @@ SCHEMA = 1
 SLOT_FILE = "slot.json"
 _JOURNAL = ".journal.json"
 _STAGING = ".new-"
-_PATIENCE = 10.0  # seconds; a transaction holds its lock only for the renames and the writing of files
+_PATIENCE = 60.0  # seconds; a save, a copy or a check of a large slot holds the lock for a few
 
 
 def now() -> str:
@@ -77,6 +77,17 @@ def recover(path: Path) -> None:
         return
     with _locked(path, "transaction", _PATIENCE), atomic.writing(path):
         _roll_forward(path)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Hold off saves while several files of a slot are read that must belong together. Free where nobody can write."""
+    if not os.access(path, os.W_OK):
+        yield
+        return
+    with _locked(path, "transaction", _PATIENCE), atomic.writing(path):
+        _roll_forward(path)
+        yield
 
 
 def save_slot(

@@ -15,8 +15,8 @@ from typing import Any
 
 from wmplay.core import atomic, paths
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
-from wmplay.core.slot_check import content_problem, verify_folder
-from wmplay.core.slot_store import SCHEMA, SLOT_FILE, digest, lock_slot, now, read_slot_json, safe_relative
+from wmplay.core.slot_check import content_problem, verify_files
+from wmplay.core.slot_store import SCHEMA, SLOT_FILE, digest, lock_slot, now, read_slot_json, reading, safe_relative
 
 MANIFEST = "wmplay.json"
 FORMAT = "wmplay-slot"
@@ -158,7 +158,7 @@ def _extract(archive: zipfile.ZipFile, entry: str, expected: dict[str, Any], tar
 
 
 def _check_unpacked(built: Path, file: Path, name: str) -> None:
-    problems = verify_folder(built)
+    problems = verify_files(built)
     for path in (p for p in built.rglob("*") if p.is_file()):
         wrong = content_problem(path)
         if wrong:
@@ -175,7 +175,7 @@ def _check_unpacked(built: Path, file: Path, name: str) -> None:
 
 def _take(source: Path, built: Path) -> None:
     """What travels: the published files, the newest checkpoint, a consistent copy of the run's figures."""
-    with atomic.writing(built):
+    with reading(source), atomic.writing(built):
         info = read_slot_json(source)
         for name in info.get("files", {}):
             (built / name).parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +184,7 @@ def _take(source: Path, built: Path) -> None:
         checkpoints = sorted((source / "train").glob("checkpoint-*"), key=lambda p: p.stat().st_mtime)
         if checkpoints:
             shutil.copytree(checkpoints[-1], built / "train" / checkpoints[-1].name)
-    problems = verify_folder(built)
+    problems = verify_files(built)
     if problems:  # a run saved in between: its next state is as good, but this mixture is not
         raise WmplayError(f"The slot {source.name} changed while it was read; try again ({problems[0]}).")
     store = source / "train" / "run.sqlite"

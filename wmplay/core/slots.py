@@ -12,7 +12,17 @@ from wmplay.core import atomic, paths
 from wmplay.core.catalog import Game
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.core.slot_check import quick_problem, verify_folder
-from wmplay.core.slot_store import SCHEMA, SLOT_FILE, is_locked, lock_slot, now, read_slot_json, recover, save_slot
+from wmplay.core.slot_store import (
+    SCHEMA,
+    SLOT_FILE,
+    is_locked,
+    lock_slot,
+    now,
+    read_slot_json,
+    reading,
+    recover,
+    save_slot,
+)
 from wmplay.core.slot_transfer import copy_folder, delete_folder, export_folder, import_archive, rename_folder
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 
@@ -88,7 +98,7 @@ class SlotInfo:
         return row
 
 
-def read_slot(path: Path) -> SlotInfo:
+def read_slot(path: Path, again: bool = True) -> SlotInfo:
     """The slot in this folder, an interrupted save finished first; never raises: what is wrong is in `ok` and `why`."""
     info = SlotInfo(path.name, path, size_bytes=_size(path), shipped=_is_shipped(path))
     try:
@@ -105,6 +115,13 @@ def read_slot(path: Path) -> SlotInfo:
         if value is not None and (default is None or isinstance(value, type(default))):
             setattr(info, key, value)
     info.why = quick_problem(path, meta)
+    if info.why is not None and again:
+        # Perhaps seen in the middle of a save: look once more with saves held off.
+        try:
+            with reading(path):
+                return read_slot(path, again=False)
+        except WmplayError as why:
+            info.why = str(why)
     info.ok = info.why is None
     return info
 
