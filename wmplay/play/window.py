@@ -60,7 +60,7 @@ class Window:
         self.session = session
         open_display()
         pygame.font.init()
-        pygame.display.set_caption(f"{session.settings.title} · wmplay")
+        pygame.display.set_caption(f"wmplay: {session.settings.title}")
         size = size or (SIZE if len(session.panels()) == 1 else WIDE_SIZE)
         self.surface = pygame.display.set_mode(size, pygame.RESIZABLE)
         pygame.key.set_repeat()
