@@ -76,6 +76,13 @@ class Painter:
 
     def __init__(self) -> None:
         self._styles: dict[int, Style] = {}
+        self._colors: dict[int, Color] = {}
+
+    def _color(self, code: int) -> Color:
+        found = self._colors.get(code)
+        if found is None:
+            found = self._colors[code] = _color(code)
+        return found
 
     def style(self, code: int) -> Style:
         """The style of a cell: its upper pixel as the colour, its lower one as the background."""
@@ -83,7 +90,7 @@ class Painter:
         if found is None:
             if len(self._styles) >= STYLES_KEPT:
                 self._styles.clear()
-            found = self._styles[code] = Style.from_color(_color(code >> 15), _color(code & 0x7FFF))
+            found = self._styles[code] = Style.from_color(self._color(code >> 15), self._color(code & 0x7FFF))
         return found
 
     def line(self, codes: np.ndarray) -> list[Segment]:
