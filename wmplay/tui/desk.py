@@ -1,0 +1,166 @@
+"""Where commands become deeds: starts processes, opens forms, asks before what cannot be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.app import SuspendNotSupported
+
+from wmplay.tui import launch, targets
+from wmplay.tui.messages import CommandEnded
+from wmplay.tui.snapshot import Snapshot, Subject
+from wmplay.tui.targets import Order, Refusal
+from wmplay.tui.text import size
+
+if TYPE_CHECKING:
+    from wmplay.tui.app import WmplayApp
+
+
+class Desk:
+    """Carries out the commands of the table. Nothing here waits: processes are started from threads."""
+
+    def __init__(self, app: WmplayApp) -> None:
+        self._app = app
+
+    def do(self, id_: str, state: Snapshot, subject: Subject | None) -> None:
+        """Carry out one command; a refusal is shown as a short notice."""
+        try:
+            ask = targets.ORDERS.get(id_)
+            if ask is not None:
+                self.start(ask(state, subject))
+            else:
+                getattr(self, f"_{id_}")(state, subject)
+        except Refusal as why:
+            self._app.notify(str(why), severity="warning", title="Not now")
+
+    def start(self, order: Order) -> None:
+        """Start a wmplay command the way its kind asks for."""
+        if order.how == "window" and not launch.has_display():
+            self._app.notify("There is no display here, so it plays in this terminal.", title=order.title)
+            order = Order("terminal", order.title, (*order.args, "--terminal"))
+        if order.how == "terminal":
+            self._take_terminal(order)
+        elif order.how == "call":
+            self._app.run_worker(lambda: self._call(order), thread=True, exit_on_error=False)
+        else:
+            self._app.run_worker(lambda: self._spawn(order), thread=True, exit_on_error=False)
+
+    def _call(self, order: Order) -> None:
+        code, said = launch.call(order.args)
+        self._app.post_message(CommandEnded(order.title, code, said))
+
+    def _spawn(self, order: Order) -> None:
+        try:
+            self._app.tasks.start(order.title, order.args)
+        except OSError as error:
+            self._app.post_message(CommandEnded(order.title, 1, f"{launch.shown(order.args)} could not start: {error}"))
+
+    def _take_terminal(self, order: Order) -> None:
+        """Give the terminal to the command until it ends: here the loop does wait, for nothing is on the screen."""
+        try:
+            with self._app.suspend():
+                code, said = launch.in_this_terminal(order.args)
+        except SuspendNotSupported:
+            code, said = 1, f"This terminal cannot be lent; run it yourself: {launch.shown(order.args)}"
+        self._app.post_message(CommandEnded(order.title, code, said))
+
+    # --- forms and questions; each is the command of that name ---
+
+    def _train(self, state: Snapshot, subject: Subject | None) -> None:
+        from wmplay.tui.screens.train_form import TrainForm
+
+        self._app.push_screen(TrainForm(state, subject))
+
+    def _collect(self, state: Snapshot, subject: Subject | None) -> None:
+        from wmplay.tui.screens.collect_form import CollectForm
+
+        self._app.push_screen(CollectForm(state, subject), self._start_args("task", "collect"))
+
+    def _record(self, state: Snapshot, subject: Subject | None) -> None:
+        game = targets.game_of(state, subject)
+        self._ask(
+            f"Play {game.title} and record",
+            "Name of the data",
+            "mine",
+            "window",
+            lambda name: ("play", game.short, "--record", name),
+        )
+
+    def _copy(self, state: Snapshot, subject: Subject | None) -> None:
+        slot = targets.slot_of(state, subject)
+        self._ask(
+            f"Copy {slot.name}", "New name", f"{slot.name}-2", "call", lambda name: ("slots", "copy", slot.name, name)
+        )
+
+    def _rename(self, state: Snapshot, subject: Subject | None) -> None:
+        slot = targets.own_slot(state, subject)
+        self._ask(
+            f"Rename {slot.name}", "New name", slot.name, "call", lambda name: ("slots", "rename", slot.name, name)
+        )
+
+    def _export(self, state: Snapshot, subject: Subject | None) -> None:
+        slot = targets.slot_of(state, subject)
+        self._ask(
+            f"Export {slot.name}", "File", f"{slot.name}.zip", "call",
+            lambda file: ("slots", "export", slot.name, file),
+        )  # fmt: skip
+
+    def _import(self, state: Snapshot, subject: Subject | None) -> None:
+        self._ask("Import a slot", "File", "", "call", lambda file: ("slots", "import", file))
+
+    def _delete(self, state: Snapshot, subject: Subject | None) -> None:
+        from wmplay.tui.screens.prompt import Confirm
+
+        slot = targets.own_slot(state, subject)
+        question = f"Delete the slot {slot.name} ({size(slot.size_bytes)})? It cannot be brought back."
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                self.start(Order("call", f"delete {slot.name}", ("slots", "delete", slot.name, "--yes")))
+
+        self._app.push_screen(Confirm(question, "Delete"), answer)
+
+    def _log(self, state: Snapshot, subject: Subject | None) -> None:
+        job = targets.job_of(state, subject)
+
+        def show() -> None:
+            code, said = launch.call(("jobs", "logs", job.id))
+            title = f"Log of {job.slot}"
+            self._app.call_from_thread(self._app.show_text, title, said or "The worker has printed nothing.", code != 0)
+
+        self._app.run_worker(show, thread=True, exit_on_error=False)
+
+    def _menu(self, state: Snapshot, subject: Subject | None) -> None:
+        from wmplay.tui.screens.menu import Menu
+
+        def chosen(id_: str | None) -> None:
+            if id_:
+                self._app.dashboard.action_do(id_)
+
+        self._app.push_screen(Menu(state, subject, self._app.user_keys), chosen)
+
+    def _problems(self, state: Snapshot, subject: Subject | None) -> None:
+        said = "\n\n".join(self._app.problems) or "No problems so far."
+        self._app.show_text("Messages of this session", said)
+
+    def _help(self, state: Snapshot, subject: Subject | None) -> None:
+        from wmplay.tui.screens.help import HelpScreen
+
+        self._app.push_screen(HelpScreen(self._app.user_keys))
+
+    def _ask(self, title, label, value, how, make) -> None:  # type: ignore[no-untyped-def]
+        from wmplay.tui.screens.prompt import Prompt
+
+        def answer(text: str | None) -> None:
+            if text:
+                self.start(Order(how, title.lower(), tuple(make(text))))
+
+        self._app.push_screen(Prompt(title, label, value), answer)
+
+    def _start_args(self, how, title):  # type: ignore[no-untyped-def]
+        def answer(args: Sequence[str] | None) -> None:
+            if args:
+                self.start(Order(how, f"{title} {args[1]}", tuple(args)))
+
+        return answer

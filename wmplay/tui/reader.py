@@ -1,0 +1,169 @@
+"""Reads the core's state into snapshots, in the poller's thread; what cannot be read becomes a sentence, not an end."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from wmplay.core.errors import WmplayError
+from wmplay.tui.details import DetailReader
+from wmplay.tui.snapshot import DatasetRow, GameRow, JobRow, SlotRow, Snapshot, Subject
+from wmplay.tui.tasks import TaskStore
+
+SLOW_S = 1.5  # slots, data and games change rarely; jobs are read at every look
+READ_ERRORS = (WmplayError, OSError, ValueError, KeyError, TypeError, sqlite3.Error)
+T = TypeVar("T")
+
+
+class CoreReader:
+    """The dashboard's eyes. Core modules are imported here, after the first paint."""
+
+    def __init__(self, tasks: TaskStore) -> None:
+        self._tasks = tasks
+        self._details = DetailReader()
+        self._slow_at = 0.0
+        self._games: tuple[GameRow, ...] = ()
+        self._slots: tuple[SlotRow, ...] = ()
+        self._datasets: tuple[DatasetRow, ...] = ()
+        self._jobs: tuple[JobRow, ...] = ()
+        self._slow_problems: list[str] = []
+
+    def read(self, focus: Subject | None) -> Snapshot:
+        """The state now. A part that cannot be read keeps its last good value and adds a problem."""
+        from wmplay.core import jobs, paths
+
+        problems: list[str] = []
+        self._jobs = _try(problems, "jobs", lambda: tuple(job_row(job) for job in jobs.list_jobs()), self._jobs)
+        if time.monotonic() - self._slow_at > SLOW_S or not self._games:
+            self._read_slowly()
+        folders = {row.name: row.path for row in self._slots}
+        detail = None
+        if focus is not None:
+            slot = focus.key
+            if focus.kind == "job":
+                slot = next((row.slot for row in self._jobs if row.id == focus.key), "")
+            if focus.kind == "game" or slot in folders:
+                read = self._details.read
+                detail = _try(problems, f"details of {focus.key}", lambda: read(focus, folders.get(slot, "")), None)
+        return Snapshot(
+            games=self._games,
+            jobs=self._jobs,
+            slots=self._slots,
+            datasets=self._datasets,
+            tasks=self._tasks.rows(),
+            problems=(*problems, *self._slow_problems),
+            detail=detail,
+            home=str(paths.home()),
+        )
+
+    def close(self) -> None:
+        """Close the connections to the runs."""
+        self._details.close()
+
+    def _read_slowly(self) -> None:
+        from wmplay.core import episodes, slots
+
+        problems: list[str] = []
+        self._games = _try(problems, "games", read_games, self._games)
+        self._slots = _try(problems, "slots", lambda: tuple(slot_row(info) for info in slots.list_slots()), self._slots)
+        self._datasets = _try(
+            problems, "data", lambda: tuple(dataset_row(info) for info in episodes.datasets()), self._datasets
+        )
+        self._slow_problems = problems
+        self._slow_at = time.monotonic()
+
+
+def _try(problems: list[str], what: str, read: Callable[[], T], otherwise: T) -> T:
+    """What `read` gives; if it cannot, a sentence among the problems and the value from before."""
+    try:
+        return read()
+    except READ_ERRORS as error:
+        problems.append(f"The {what} could not be read: {error}")
+        return otherwise
+
+
+def read_games() -> tuple[GameRow, ...]:
+    """The built-in games and the person's variants."""
+    from wmplay.core import catalog, variants
+
+    found = [*catalog.GAMES, *variants.variants()]
+    return tuple(
+        GameRow(
+            game.short or game.id, game.id, game.title, game.observation, game.actions, game.fps, tuple(game.players),
+            game.expert, dict(game.params),
+        )
+        for game in found
+    )  # fmt: skip
+
+
+def job_row(job: Any) -> JobRow:
+    """A core.jobs.JobInfo as the dashboard shows it."""
+    return JobRow(
+        id=str(job.id),
+        slot=job.slot,
+        game=job.game,
+        family=job.family,
+        state=job.state,
+        phase=job.phase or "",
+        phase_index=int(getattr(job, "phase_index", 0) or 0),
+        phases=int(getattr(job, "phases", 0) or 0),
+        progress=float(job.progress or 0.0),
+        message=job.message or "",
+        last_error=job.last_error or "",
+        device=job.device or "",
+        seconds_left=job.seconds_left,
+        frames_per_second=job.frames_per_second,
+        started=_moment(job.started),
+        updated=_moment(job.updated),
+    )
+
+
+def slot_row(info: Any) -> SlotRow:
+    """A core.slots.SlotInfo as the dashboard shows it."""
+    lineage = info.lineage
+    source = lineage.get("copied_from") or lineage.get("parent") or "" if isinstance(lineage, dict) else ""
+    return SlotRow(
+        name=info.name,
+        game=info.game or "",
+        family=info.family or "",
+        preset=info.preset or "",
+        steps=int(info.steps or 0),
+        updated=_moment(info.updated),
+        size_bytes=int(info.size_bytes or 0),
+        ok=bool(info.ok),
+        why=info.why or "",
+        shipped=bool(info.shipped),
+        has_agent="agent.safetensors" in (info.files or ()),
+        lineage=str(source),
+        path=str(info.path),
+        figures=_figures(info.metrics),
+    )
+
+
+def dataset_row(info: dict[str, Any]) -> DatasetRow:
+    """One of core.episodes.datasets() as the dashboard shows it."""
+    return DatasetRow(
+        info["name"], info["game"], int(info["steps"]), int(info["episodes"]), int(info["size_bytes"]),
+        bool(info.get("held_out")),
+    )  # fmt: skip
+
+
+def _figures(metrics: Any) -> tuple[tuple[str, str], ...]:
+    """A slot's own summary: at most six plain numbers."""
+    if not isinstance(metrics, dict):
+        return ()
+    plain = [(name, value) for name, value in metrics.items() if isinstance(value, int | float)]
+    return tuple((str(name)[:9], f"{value:.4g}") for name, value in plain[:6])
+
+
+def _moment(value: Any) -> float:
+    """Seconds since the epoch, from a number or an ISO text; 0 when unknown."""
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, str) and value:
+        from datetime import datetime
+
+        return datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
+    return 0.0

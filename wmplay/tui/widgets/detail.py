@@ -1,0 +1,97 @@
+"""The large pane: whatever is selected, with its figures, its curves and its moving pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from wmplay.tui.snapshot import Detail, Snapshot, Subject
+from wmplay.tui.widgets.curves import Curves
+from wmplay.tui.widgets.facts import facts, hint
+from wmplay.tui.widgets.movie import ClipView, StripView
+
+LOW = 26  # below this many rows curves and pictures take turns
+
+
+class DetailPane(Vertical):
+    """Facts on top, pictures and curves below; what does not fit is reached by `v`."""
+
+    def __init__(self, **widget: Any) -> None:
+        super().__init__(**widget)
+        self._subject: Subject | None = None
+        self._version: tuple[Any, ...] = ()
+        self._facts = ""
+        self._detail: Detail | None = None
+        self._view = 0
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="top"):
+            yield ClipView(id="clip")
+            with VerticalScroll(id="facts-scroll", can_focus=False):
+                yield Static(id="facts")
+        yield StripView(id="strip")
+        yield Curves(id="curves")
+
+    def show(self, state: Snapshot, subject: Subject | None) -> None:
+        """Draw the selection from this snapshot; parts that did not change stay untouched."""
+        text = facts(state, subject) if subject else Content.styled("Reading what is there…", "$foreground-muted")
+        if text.markup != self._facts:
+            self._facts = text.markup
+            self.query_one("#facts", Static).update(text)
+        detail = state.detail if state.detail and state.detail.subject == subject else None
+        if subject != self._subject:
+            self._subject, self._version, self._view = subject, (), 0
+            self.border_title = f" {_title(state, subject)} " if subject else ""
+            self._pictures(None, state)
+        if detail is not None and (subject, detail.version) != self._version:
+            self._version = (subject, detail.version)
+            self._pictures(detail, state)
+
+    def next_view(self) -> None:
+        """Switch between curves and pictures where only one of them fits."""
+        self._view += 1
+        self._arrange()
+
+    def next_metric(self) -> None:
+        """Show the next metric's curve."""
+        self.query_one(Curves).next_metric()
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def _pictures(self, detail: Detail | None, state: Snapshot) -> None:
+        new_strip = detail.strip if detail else None
+        old_strip = self._detail.strip if self._detail else None
+        if new_strip is not old_strip:
+            self.query_one(StripView).play(new_strip)
+        if (detail.clip if detail else None) is not (self._detail.clip if self._detail else None):
+            self.query_one(ClipView).play(detail.clip if detail else None)
+        self._detail = detail
+        self._arrange()
+        if self._subject is not None and self._subject.kind != "game":
+            self.query_one(Curves).show(detail.curves if detail else (), hint(state, self._subject, detail))
+
+    def _arrange(self) -> None:
+        """Decide which parts are there, for this selection in this much room."""
+        kind = self._subject.kind if self._subject else "game"
+        detail = self._detail
+        strip = detail is not None and detail.strip is not None
+        parts = [kind != "game", strip]  # curves, strip
+        if all(parts) and self.size.height < LOW:
+            parts = [self._view % 2 == 0, self._view % 2 == 1]
+        self.query_one(Curves).display, self.query_one(StripView).display = parts
+        clip = kind == "slot" and detail is not None and detail.clip is not None
+        self.query_one(ClipView).display = clip
+        self.set_class(kind == "slot", "-slot")
+        self.set_class(kind == "game", "-game")
+        self.set_class(clip, "-clip")
+
+
+def _title(state: Snapshot, subject: Subject) -> str:
+    game = state.game(subject.key) if subject.kind == "game" else None
+    job = state.job(subject.key) if subject.kind == "job" else None
+    return game.title if game else job.slot if job else subject.key

@@ -1,0 +1,124 @@
+"""What the large pane says in words about a game, a job or a slot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from wmplay.tui.snapshot import Detail, Snapshot, Subject
+from wmplay.tui.text import ago, bar, count, duration, size
+from wmplay.tui.widgets.rows import MUTED, glyph
+
+Part = str | tuple[str, str] | Content
+LABEL = 10
+
+
+def facts(state: Snapshot, subject: Subject) -> Content:
+    """The facts about the selection."""
+    if not state.exists(subject):
+        return Content.styled("It is no longer there.", MUTED)
+    return {"game": _game, "job": _job, "slot": _slot}[subject.kind](state, subject.key)
+
+
+def hint(state: Snapshot, subject: Subject, detail: Detail | None) -> str:
+    """What stands in the place of curves that are not there."""
+    if detail is None:
+        return "reading…"
+    if subject.kind == "job":
+        return "The curves begin with the first training step."
+    slot = state.slot(subject.key)
+    if slot is not None and slot.ok:
+        return "This slot came without its training curves." if slot.shipped else "No training curves yet."
+    return ""
+
+
+def _line(label: str, *parts: Part) -> Content:
+    return Content.assemble((label.ljust(LABEL), MUTED), *parts)
+
+
+def _lines(lines: Sequence[Content]) -> Content:
+    return Content("\n").join(lines)
+
+
+def _game(state: Snapshot, key: str) -> Content:
+    row = state.game(key)
+    assert row is not None
+    lines = [
+        _line("id", row.id),
+        _line("shows", f"{row.observation or 'not known before it is made'}, {row.fps or '?'} frames a second"),
+        _line("takes", row.actions or "not known before it is made"),
+        _line("players", ", ".join(row.players) + (f"; expert: {row.expert}" if row.expert else "")),
+    ]
+    if row.params:
+        lines.append(_line("with", ", ".join(f"{name}={value}" for name, value in row.params.items())))
+    slots = [slot.name for slot in state.slots if slot.game in (row.short, row.id)]
+    lines.append(_line("slots", ", ".join(slots) if slots else ("none yet: t trains one", MUTED)))
+    lines.append(Content(""))
+    mine = [data for data in state.datasets if data.game in (row.short, row.id)]
+    if not mine:
+        lines.append(_line("data", ("no recorded episodes yet: c collects some, R records you", MUTED)))
+    for index, data in enumerate(mine):
+        held = ("  held out", "$secondary") if data.held_out else ""
+        figures = f"{count(data.steps):>7} steps {data.episodes:>5} episodes  {size(data.size_bytes):>8}"
+        lines.append(_line("" if index else "data", f"{data.name:<18} ", (figures, MUTED), held))
+    return _lines(lines)
+
+
+def _job(state: Snapshot, key: str) -> Content:
+    row = state.job(key)
+    assert row is not None
+    sign, colour = glyph(row.state)
+    phase = f"{row.phase} ({row.phase_index + 1} of {row.phases})" if row.phases else row.phase
+    speed = f"{count(row.frames_per_second)} frames/s" if row.frames_per_second else ""
+    left = f"{duration(row.seconds_left)} left" if row.seconds_left is not None and row.state == "running" else ""
+    lines = [
+        Content.assemble((f"{sign} {row.state}", f"bold {colour}"), "  ", phase, "  ", (f"{row.family} · {row.game}", MUTED)),
+        Content.assemble((bar(row.progress, 24), f"$primary on $panel"), f" {row.progress:.0%}  ",
+                         ("  ".join(part for part in (left, speed, row.device) if part), MUTED)),
+    ]  # fmt: skip
+    if row.state in ("failed", "dead"):
+        lines.append(
+            Content.styled(row.last_error or row.message or "It ended without a word; l shows its log.", "$error")
+        )
+        lines.append(Content.styled("r resumes it from its last checkpoint.", MUTED))
+    elif row.message:
+        lines.append(Content(row.message))
+    return _lines(lines)
+
+
+def _slot(state: Snapshot, key: str) -> Content:
+    row = state.slot(key)
+    assert row is not None
+    if not row.ok:
+        return _lines([
+            Content.styled("✗ This slot cannot be read.", "bold $error"),
+            Content(row.why),
+            Content.styled("k checks its files one by one; delete removes it after asking.", MUTED),
+        ])  # fmt: skip
+    lines = [
+        _line("game", row.game),
+        _line("family", f"{row.family} {row.preset}".strip()),
+        _line("trained", f"{count(row.steps)} steps, {ago(row.updated)}"),
+        _line("size", size(row.size_bytes) + (", ships with wmplay" if row.shipped else "")),
+    ]
+    if row.lineage:
+        lines.append(_line("from", row.lineage))
+    lines.append(_line("agent", "trained, a watches it" if row.has_agent else "none"))
+    job = state.job_of(row.name)
+    if job is not None:
+        lines.append(_line("job", glyph(job.state), f" {job.state} {job.progress:.0%}"))
+    lines.extend(_line(name, value) for name, value in row.figures)
+    table = state.detail.table if state.detail and state.detail.subject == Subject("slot", key) else ()
+    if table:
+        widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+        lines.append(Content(""))
+        for index, line in enumerate(table):
+            cells = "  ".join(
+                cell.rjust(width) if n else cell.ljust(width)
+                for n, (cell, width) in enumerate(zip(line, widths, strict=True))
+            )
+            lines.append(Content.styled(cells, MUTED) if index == 0 else Content(cells))
+    elif row.ok:
+        lines.append(Content.styled("no report card yet: e measures it", MUTED))
+    return _lines(lines)
