@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from textual.widgets import Static  # noqa: F401  (Textual must be there)
+from textual.geometry import Region
 
 from tests.play.tiny import ACTION, KEYS, Always, Clock, TinyDream, TinyGame
 from wmplay.play.controls import Controls
@@ -40,7 +40,11 @@ async def test_keys_play_and_command(open_session: Open) -> None:
         await pilot.pause(0.1)
         assert set(session.env.actions) == {1, 2} and session.steps == 2, "each press is one move"
         assert int(app.query_one(HalfBlockView).frame[0, 0, 0]) == 2
-        assert "step" in said(app, "side") and "temperature" in said(app, "side")
+        assert "temperature" in said(app, "side")
+        side = app.query_one("#side")
+        lines = [line.text for line in side.render_lines(Region(0, 0, side.size.width + 3, side.size.height))]
+        steps = next(line for line in lines if "step" in line)
+        assert steps.split() == ["step", "2"], "what is on the screen is what is true"
         await pilot.press("+", "p")
         assert session.paused and session.env.temperature == pytest.approx(1.1)
         await pilot.pause(0.05)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from wmplay.core.catalog import PLAYERS, Game
-from wmplay.core.errors import UsageError
+from wmplay.core.errors import NotFoundError, UsageError
 from wmplay.core.spaces import ActionSpec
 from wmplay.play.controls import Controls
 from wmplay.play.engine import Settings
@@ -47,14 +49,17 @@ def open_game(name: str, wish: Wish) -> Session:
     env = games.make(game, render_mode="rgb_array", seed=wish.seed, **wish.params)
     observation, action = games.specs(env)
     params = {**game.params, **wish.params}
+    driver = wish.agent or game.expert
     settings = Settings(
         title=game.title,
         fps=_fps(env, game),
         seed=wish.seed,
-        agent_name=wish.agent or "",
+        agent_name=driver or "",
+        drive=wish.agent is not None,
         open_recording=lambda: HumanRecording(wish.record or "human", game, params, observation, action),
     )
-    session = Session(env, controls_of(env, game, action, settings.fps), settings, agent_of(wish, game, action))
+    agent = agent_of(driver, game, action, wish)
+    session = Session(env, controls_of(env, game, action, settings.fps), settings, agent)
     if wish.record is not None:
         session.start_recording()
     return session
@@ -65,13 +70,32 @@ def open_dream(slot: str, wish: Wish) -> Session:
     if wish.record is not None:
         raise UsageError("A dream is not recorded: it would teach the next model its own mistakes.")
     from wmplay import games
+    from wmplay.core.slots import find_slot
     from wmplay.dreams import DreamEnv
 
     env = DreamEnv(slot, wish.horizon or ENDLESS, wish.temperature, wish.device, render_mode="rgb_array")
+    game = env.game
     _, action = games.specs(env)
-    settings = Settings(f"{env.slot} · dream of {env.game.title}", env.game.fps, wish.seed, agent_name=wish.agent or "")
-    controls = controls_of(None, env.game, action, settings.fps)
-    return Session(env, controls, settings, agent_of(wish, env.game, action))
+    driver = wish.agent or (slot if find_slot(slot).agent else game.expert)
+    agent = agent_of(driver, game, action, wish)
+    if agent is not None and (missing := _cannot_see(agent, env)):
+        if wish.agent is not None:
+            raise UsageError(f"{driver} reads {missing} from the real game, and a dream has only its picture.")
+        agent = None
+    title = f"{env.slot} · dream of {game.title}"
+    settings = Settings(title, game.fps, wish.seed, agent_name=driver or "", drive=wish.agent is not None)
+    return Session(env, controls_of(env, game, action, settings.fps), settings, agent)
+
+
+def _cannot_see(agent: Agent, env: gymnasium.Env) -> str:
+    """What an agent misses in this world's infos; empty if it can act here."""
+    observation, info = env.reset(seed=0)
+    agent.reset(1, 0)
+    try:
+        agent.act(observation[None], {key: np.asarray(value)[None] for key, value in info.items()}, np.array([True]))
+    except KeyError as missing:
+        return f"{missing.args[0]!r}"
+    return ""
 
 
 def _fps(env: gymnasium.Env, game: Game) -> float:
@@ -89,14 +113,20 @@ def controls_of(env: gymnasium.Env | None, game: Game, action: ActionSpec, fps: 
     return Controls(game_keys(game.id, action, proposed), action, fps)
 
 
-def agent_of(wish: Wish, game: Game, action: ActionSpec) -> Agent | None:
+def agent_of(name: str | None, game: Game, action: ActionSpec, wish: Wish) -> Agent | None:
     """The agent with this name: a player of the catalog, or the trained controller of a slot."""
     from wmplay import games
 
-    if wish.agent is None:
+    if name is None:
         return None
-    if wish.agent in PLAYERS:
-        return games.make_player(wish.agent, game, action, seed=wish.seed)
+    if name in PLAYERS:
+        return games.make_player(name, game, action, seed=wish.seed)
     from wmplay.agents import make_agent
 
-    return make_agent(wish.agent, device=wish.device)
+    try:
+        agent = make_agent(name, wish.device)
+    except NotFoundError as why:
+        raise NotFoundError(f"{name!r} is no player ({', '.join(PLAYERS)}) and no slot: {why}") from why
+    if agent.world.action != action:
+        raise UsageError(f"The agent of {name} acts by {agent.world.action}; {game.title} takes {action}.")
+    return agent

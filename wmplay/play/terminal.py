@@ -55,10 +55,9 @@ class Lines(Widget):
         if len(before) != len(after):
             self.refresh()
             return
-        top, width = self.styles.padding.top, self.size.width + self.styles.padding.width
         changed = [row for row, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
         if changed:
-            self.refresh(*(Region(0, top + row, width, 1) for row in changed))
+            self.refresh(*(Region(0, row, self.size.width, 1) for row in changed))
 
     def render(self) -> Text:
         return self._content

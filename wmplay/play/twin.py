@@ -170,16 +170,20 @@ def open_twin(slot: str, wish: Wish) -> Twin:
         raise UsageError("A twin ends when the real game ends; leave out --horizon.")
     dream = DreamEnv(slot, horizon=1_000_000, temperature=wish.temperature, device=wish.device)
     game = dream.game
-    params = {**game.params, **find_slot(slot).game_params}
+    info = find_slot(slot)
+    params = {**game.params, **info.game_params}
     env = games.make(game, seed=wish.seed, **params)
     observation, action = games.specs(env)
     drawing = games.drawing(game)
+    driver = wish.agent or (slot if info.agent else game.expert)
     settings = Settings(
         title=f"{dream.slot} · twin of {game.title}",
         fps=game.fps,
         seed=wish.seed,
-        agent_name=wish.agent or "",
+        agent_name=driver or "",
+        drive=wish.agent is not None,
         open_recording=lambda: HumanRecording(wish.record or "human", game, params, observation, action),
     )
     picture = (lambda seen: drawing(seen[None])[0]) if drawing is not None else (lambda seen: seen)
-    return Twin(env, dream, controls_of(env, game, action, game.fps), settings, picture, agent_of(wish, game, action))
+    agent = agent_of(driver, game, action, wish)
+    return Twin(env, dream, controls_of(env, game, action, game.fps), settings, picture, agent)
