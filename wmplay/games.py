@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -13,6 +15,7 @@ from gymnasium.vector import AutoresetMode
 from wmplay.agents.protocol import Agent
 from wmplay.core.catalog import PLAYERS, Game, load
 from wmplay.core.errors import NotFoundError, WmplayError
+from wmplay.core.slots import SlotInfo, find_slot
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 from wmplay.registration import register
 
@@ -24,6 +27,16 @@ def find(game: Game | str) -> Game:
     from wmplay.core.variants import find_game
 
     return find_game(game)
+
+
+def of_slot(slot: SlotInfo | str | Path) -> Game:
+    """The game a slot was trained on, with its parameters, whether or not its name is known on this machine."""
+    info = slot if isinstance(slot, SlotInfo) else find_slot(slot)
+    try:
+        game = find(info.game)
+    except NotFoundError:
+        game = find(str(info.meta.get("game_id", info.game)))
+    return dataclasses.replace(game, params={**game.params, **info.game_params})
 
 
 def make(game: Game | str, *, render_mode: str | None = None, seed: int | None = None, **params: Any) -> gymnasium.Env:

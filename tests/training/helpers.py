@@ -57,7 +57,7 @@ def loop(path: Path, settings: Settings, log: MemoryLog | None = None) -> Loop:
     info = slots.read_slot(path)
     device = resolve(settings.device)
     shop = Workshop(
-        path, info, settings, games.find(info.game), device, fresh_world(info, device, settings.seed),
+        path, info, settings, games.of_slot(info), device, fresh_world(info, device, settings.seed),
         say=lambda text: heard.event("info", text), working=lambda text: heard.pulse(message=text),
     )  # fmt: skip
     return Loop(shop, recipe(shop), heard)

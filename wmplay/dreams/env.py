@@ -44,7 +44,7 @@ class DreamEnv(gymnasium.Env):
         if horizon is not None and horizon < 1:
             raise UsageError(f"The horizon is {horizon}; a dream needs at least one step.")
         info = slot_info(slot)
-        game = games.find(info.game)
+        game = games.of_slot(info)
         world = load_world(info, device)
         self.slot, self.game = info.name, game
         self.dreamer = Dreamer(world, load_contexts(info), device)

@@ -13,7 +13,7 @@ from wmplay.core import catalog, config, slots
 from wmplay.core.errors import WmplayError
 from wmplay.core.slots import SlotInfo
 from wmplay.devices import Device, resolve
-from wmplay.games import drawing, find
+from wmplay.games import drawing, of_slot
 
 if TYPE_CHECKING:
     from wmplay.dreams.dreamer import Dreamer
@@ -34,7 +34,7 @@ def build_world(info: SlotInfo, device: Device) -> World:
     settings = config.from_json(family.Config, info.config)
     world: World = family(settings, info.observation_spec, info.action_spec)
     if world.observation.kind == "vector":
-        world.draw = drawing(find(info.game))
+        world.draw = drawing(of_slot(info))
     return world.to(device.torch)
 
 

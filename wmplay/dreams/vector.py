@@ -41,7 +41,7 @@ class DreamVectorEnv(VectorEnv):
         max_episode_steps: int | None = None,
     ) -> None:
         info = slot_info(slot)
-        game = games.find(info.game)
+        game = games.of_slot(info)
         world = load_world(info, device)
         self.dreamer = Dreamer(world, load_contexts(info), device)
         self.dreamer.temperature = temperature

@@ -31,8 +31,8 @@ class Part:
     rows: int
 
 
-def plan(game: Game, frames: int, players: Sequence[str], noise: float | None = None) -> list[Part]:
-    """Split `frames` rows evenly over players, and an expert's share over noises unless one is given."""
+def plan(game: Game, frames: int, players: Sequence[str], noise: float | None = None, mixed: bool = True) -> list[Part]:
+    """Split `frames` rows evenly over players; if `mixed`, an expert's share over noises unless one is given."""
     unknown = [name for name in players if name not in PLAYERS]
     if unknown:
         raise UsageError(f"There is no player {unknown[0]!r}; choose one of {', '.join(PLAYERS)}.")
@@ -41,7 +41,7 @@ def plan(game: Game, frames: int, players: Sequence[str], noise: float | None = 
     parts = []
     for number, name in enumerate(players):
         share = frames * (number + 1) // len(players) - frames * number // len(players)
-        noises = EXPERT_NOISES if name == game.expert and noise is None else (noise,)
+        noises = EXPERT_NOISES if mixed and name == game.expert and noise is None else (noise,)
         for index, level in enumerate(noises):
             rows = share * (index + 1) // len(noises) - share * index // len(noises)
             if rows:
@@ -79,7 +79,7 @@ def collecting(
         observation, action = games.specs(env)
         with Recorder(folder, game.short or game.id, dict(game.params), observation, action, held_out) as recorder:
             player_names = list(PLAYERS)
-            for part in plan(game, frames - there, players, noise):
+            for part in plan(game, frames - there, players, noise, mixed=not held_out):
                 base = (player_names.index(part.player) * _SEEDS_PER_PLAYER + seed * 10_007 + episodes) % 900_000
                 base += HELD_OUT_SEED if held_out else 0
                 agent = games.make_player(part.player, game, action, part.noise, seed=base)

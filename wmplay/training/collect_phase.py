@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 # Starting segments in a slot, and the rows of truth kept behind each context to compare a dream with.
 STARTS, TRUTH = 16, 24
-# Rows to collect where the user says nothing, by preset; and of held-out play for each regime.
+# Rows to collect where the user says nothing, by preset; and of held-out play for each player, to start dreams from
+# (the report card has a larger held-out set of its own).
 FRAMES = {"tiny": 2_000, "small": 40_000, "base": 200_000}
-HELD_OUT = {"tiny": 600, "small": 3_000, "base": 10_000}
+HELD_OUT = {"tiny": 400, "small": 1_000, "base": 1_000}
 # CartPole's documents train on 100 random episodes, about 2,200 steps; as many rows again come from a noisy balancer.
 VECTOR_FRAMES = {"tiny": 1_000, "small": 10_000, "base": 40_000}
 

@@ -77,6 +77,8 @@ class Loop:
             if self._stop:
                 return "stopped"
             self.log.event("info", f"phase {phase.name} is done")
+            if number + 1 < len(self.phases) and self.phases[number + 1].name == "agent":
+                self._publish()  # whoever practises in processes of their own reads the world from the slot
         self._publish(final=True)
         self._preview()
         self._checkpoint(None)

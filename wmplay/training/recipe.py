@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from wmplay.training.collect_phase import CollectPhase
+from wmplay.training.evolution_phase import EvolutionPhase
+from wmplay.training.gradient_phase import GradientPhase
 from wmplay.training.phases import Phase
 from wmplay.training.workshop import Workshop
 from wmplay.training.world_phase import WorldPhase
@@ -22,4 +24,9 @@ def recipe(shop: Workshop) -> list[Phase]:
         mine = max(1, mine)
         given += mine
         phases.append(WorldPhase(spec, mine))
+    agent_steps = None if steps is None else shop.settings.agent_steps
+    if shop.settings.agent == "evolution":
+        phases.append(EvolutionPhase(agent_steps))
+    elif shop.settings.agent == "policy_gradient":
+        phases.append(GradientPhase(agent_steps))
     return phases

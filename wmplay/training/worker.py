@@ -85,7 +85,7 @@ def _train(path: Path, log: StoreLog, run: str) -> str:
         from wmplay.training.workshop import Workshop, fresh_world
 
         shop = Workshop(
-            path, info, settings, games.find(info.game), device, fresh_world(info, device, settings.seed),
+            path, info, settings, games.of_slot(info), device, fresh_world(info, device, settings.seed),
             say=log.say, working=lambda text: log.pulse(message=text),
         )  # fmt: skip
         log.event("info", f"training on {device.label}, process {os.getpid()}")

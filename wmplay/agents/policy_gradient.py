@@ -1,0 +1,131 @@
+"""A controller learned by policy gradient: an actor and a critic on a world's features.
+
+REINFORCE (Williams 1992) with a learned baseline, advantages by GAE (Schulman et al. 2016, λ), and the clipped ratio of
+PPO (Schulman et al. 2017), so that each batch of dreams can be used more than once. Shapes: N dreams, T steps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wmplay.agents.linear import outputs, squashes, to_action
+from wmplay.core.spaces import ActionSpec
+
+DISCOUNT, LAMBDA, CLIP, ENTROPY, VALUE = 0.97, 0.95, 0.2, 0.01, 0.5
+
+
+class ActorCritic(nn.Module):
+    """Features -> raw action outputs and a value; one hidden layer each. Box actions are Gaussian before the squash."""
+
+    kind = "actor_critic"
+
+    def __init__(self, features: int, action: ActionSpec, hidden: int = 128) -> None:
+        super().__init__()
+        self.features, self.action, self.hidden = features, action, hidden
+        self.squash = squashes(action)
+        self.norm = nn.LayerNorm(features, elementwise_affine=False)
+        choose, judge = nn.Linear(hidden, outputs(action)), nn.Linear(hidden, 1)
+        self.actor = nn.Sequential(nn.Linear(features, hidden), nn.SiLU(), choose)
+        self.critic = nn.Sequential(nn.Linear(features, hidden), nn.SiLU(), judge)
+        self.log_deviation = nn.Parameter(torch.full((outputs(action),), -0.5))
+        with torch.no_grad():
+            # A first policy that leans nowhere and a first value of nothing.
+            choose.weight.mul_(0.01)
+            judge.weight.zero_()
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """[N, F] -> raw outputs [N, O] and values [N]."""
+        seen = self.norm(features)
+        return self.actor(seen), self.critic(seen).squeeze(-1)
+
+    @torch.no_grad()
+    def act(self, features: Tensor) -> Tensor:
+        """The likeliest action for features [N, F]."""
+        return to_action(self(features)[0], self.action, self.squash)
+
+    def draw(self, raw: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A choice drawn from the policy, and the game action it means. For a box the choice is what comes before the
+        squash, float32 [N, A]; else int64 [N] or [N, groups], the action itself."""
+        if self.action.kind == "box":
+            noise = torch.randn(raw.shape, generator=generator, device=raw.device)
+            choice = raw + self.log_deviation.exp() * noise
+            return choice, to_action(choice, self.action, self.squash)
+        choices = [torch.multinomial(p.softmax(-1), 1, generator=generator)[:, 0] for p in self._groups(raw)]
+        choice = choices[0] if self.action.kind == "discrete" else torch.stack(choices, -1)
+        return choice, choice
+
+    def judge(self, raw: Tensor, choice: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probability [N] of choices under the policy, and the policy's entropy [N]."""
+        if self.action.kind == "box":
+            normal = torch.distributions.Normal(raw, self.log_deviation.exp())
+            return normal.log_prob(choice).sum(-1), normal.entropy().sum(-1)
+        picks = choice[:, None] if self.action.kind == "discrete" else choice
+        chances = [part.log_softmax(-1) for part in self._groups(raw)]
+        chosen = [p.gather(1, picks[:, i : i + 1])[:, 0] for i, p in enumerate(chances)]
+        entropy = [-(p.exp() * p).sum(-1) for p in chances]
+        return torch.stack(chosen).sum(0), torch.stack(entropy).sum(0)
+
+    def _groups(self, raw: Tensor) -> list[Tensor]:
+        return [raw] if self.action.kind == "discrete" else list(raw.split(list(self.action.counts), -1))
+
+
+class Experience(NamedTuple):
+    """T steps of N dreams: features [T, N, F], choice [T, N, ...], chance (log) [T, N], reward [T, N], going_on float
+    [T, N] (0 where the dream ended), value [T+1, N]."""
+
+    features: Tensor
+    choice: Tensor
+    chance: Tensor
+    reward: Tensor
+    going_on: Tensor
+    value: Tensor
+
+
+def advantages(experience: Experience, discount: float = DISCOUNT, decay: float = LAMBDA) -> Tensor:
+    """GAE (eq. 16 there): float32 [T, N]."""
+    steps = experience.reward.shape[0]
+    out = torch.zeros_like(experience.reward)
+    ahead = torch.zeros_like(experience.reward[0])
+    for t in reversed(range(steps)):
+        on = experience.going_on[t]
+        surprise = experience.reward[t] + discount * on * experience.value[t + 1] - experience.value[t]
+        ahead = surprise + discount * decay * on * ahead
+        out[t] = ahead
+    return out
+
+
+def learn(
+    model: ActorCritic,
+    optimiser: torch.optim.Optimizer,
+    experience: Experience,
+    generator: torch.Generator,
+    repeats: int = 3,
+    parts: int = 4,
+) -> dict[str, Tensor]:
+    """Improve the policy on one batch of experience, gone through `repeats` times in `parts` shuffled pieces."""
+    advantage = advantages(experience)
+    target = (advantage + experience.value[:-1]).flatten()
+    flat = advantage.flatten()
+    flat = (flat - flat.mean()) / (flat.std() + 1e-6)
+    features, choice = experience.features.flatten(0, 1), experience.choice.flatten(0, 1)
+    chance = experience.chance.flatten()
+    metrics: dict[str, Tensor] = {}
+    for _ in range(repeats):
+        order = torch.randperm(len(flat), generator=generator, device=flat.device)
+        for piece in order.chunk(parts):
+            raw, value = model(features[piece])
+            now, entropy = model.judge(raw, choice[piece])
+            ratio = (now - chance[piece]).exp()
+            gain = torch.minimum(ratio * flat[piece], ratio.clamp(1 - CLIP, 1 + CLIP) * flat[piece]).mean()
+            error = F.smooth_l1_loss(value, target[piece])
+            loss = -gain + VALUE * error - ENTROPY * entropy.mean()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            optimiser.step()
+            metrics = {"policy": -gain.detach(), "value": error.detach(), "entropy": entropy.mean().detach()}
+    return metrics
