@@ -179,6 +179,11 @@ class RunStore:
             for r in self._rows("SELECT name FROM metrics WHERE run=? GROUP BY name ORDER BY MIN(rowid)", (self._id(),))
         ]
 
+    def curve_names(self) -> list[tuple[str, str]]:
+        """The (phase, name) pairs there are, in the order in which they first came: one curve each."""
+        query = "SELECT phase, name FROM metrics WHERE run=? GROUP BY phase, name ORDER BY MIN(rowid)"
+        return [(str(phase), str(name)) for phase, name in self._rows(query, (self._id(),))]
+
     def series(
         self, names: Sequence[str], buckets: int = 200, phase: str | None = None
     ) -> dict[str, list[tuple[float, float, float, float]]]:
