@@ -23,7 +23,7 @@ FIRST, TERMINATED, TRUNCATED = 1, 2, 4
 HELD_OUT_SEED = 1_000_000
 
 _FLUSH_SECONDS = 0.8
-_BUFFER_BYTES = 64 << 20  # over all streams together
+_BUFFER_BYTES = 32 << 20  # over all streams together
 _SHARD_BYTES = 512 << 20  # a stream goes on in a new shard at the first episode after this
 
 
@@ -108,6 +108,8 @@ class Recorder:
         in a stream whose earlier seed showed that it is. An unfinished episode of the stream counts as cut off.
         """
         self._check_seed(stream, seed)
+        seen = np.asarray(observation)
+        self._check_observations(seen[None])
         state = self._streams.get(stream)
         if state is None or state.written * self._row_bytes >= _SHARD_BYTES:
             if state is not None:
@@ -119,25 +121,21 @@ class Recorder:
         state.labels.append({"start": state.written + state.filled, "seed": seed, "player": player})
         state.open = True
         self.episodes += 1
-        self._add(state, observation, np.zeros(self.action.shape, self.action.dtype), 0.0, FIRST)
+        self._put(state, seen, 0, 0.0, FIRST)
+        self._flush_in_time()
 
     def step(
         self, stream: int, observation: np.ndarray, action: Any, reward: float, terminated: bool, truncated: bool
     ) -> None:
         """One step of this stream's episode: the action taken and what arrived. Raises UsageError for a wrong value."""
-        state = self._streams.get(stream)
-        if state is None or not state.open:
-            raise UsageError(f"Stream {stream} has no running episode; begin one before its first step.")
-        flags = (TERMINATED if terminated else 0) | (TRUNCATED if truncated else 0)
-        acted = np.asarray(action, self.action.dtype)
-        wrong = action_problem(self.action, acted[None]) if acted.shape == self.action.shape else "has the wrong shape"
-        if wrong:
-            raise UsageError(f"The action {action!r} {wrong}; the game accepts {self.action}.")
-        if not np.isfinite(reward):
-            raise UsageError(f"The reward {reward} of stream {stream} is not a finite number.")
-        state.open = not flags
-        self.steps += 1
-        self._add(state, observation, acted, reward, flags)
+        self.step_batch(
+            (stream,),
+            np.asarray(observation)[None],
+            np.asarray(action)[None],
+            np.array([reward], np.float64),
+            np.array([terminated]),
+            np.array([truncated]),
+        )
 
     def begin_batch(
         self, streams: Sequence[int], observations: np.ndarray, seeds: Sequence[int | None], player: str
@@ -155,9 +153,28 @@ class Recorder:
         terminated: np.ndarray,
         truncated: np.ndarray,
     ) -> None:
-        """`step` for several streams: every argument has the leading axis K of `streams`."""
-        for row, stream in enumerate(streams):
-            self.step(stream, observations[row], actions[row], float(rewards[row]), terminated[row], truncated[row])
+        """`step` for several streams: every argument has the leading axis K of `streams`. One wrong row refuses all."""
+        self._check_observations(observations)
+        acted = np.asarray(actions)
+        if acted.shape[1:] != self.action.shape:
+            raise UsageError(f"An action has shape {list(acted.shape[1:])}, not {list(self.action.shape)}.")
+        acted = acted.astype(self.action.dtype, copy=False)
+        wrong = action_problem(self.action, acted)
+        if wrong:
+            raise UsageError(f"An action {wrong} ({acted.tolist()}); the game accepts {self.action}.")
+        if not np.isfinite(rewards).all():
+            raise UsageError(f"A reward is not a finite number ({np.asarray(rewards).tolist()}).")
+        states = [self._streams.get(stream) for stream in streams]
+        flags = (np.asarray(terminated) * TERMINATED + np.asarray(truncated) * TRUNCATED).astype(np.uint8).tolist()
+        for row, state in enumerate(states):
+            if state is None or not state.open:
+                raise UsageError(f"Stream {streams[row]} has no running episode; begin one before its first step.")
+        for row, state in enumerate(states):
+            assert state is not None
+            state.open = not flags[row]
+            self._put(state, observations[row], acted[row], rewards[row], flags[row])
+        self.steps += len(states)
+        self._flush_in_time()
 
     def flush(self) -> None:
         """Bring every row taken in so far to disk. Raises WmplayError if it cannot (disk full): earlier rows stay."""
@@ -206,19 +223,25 @@ class Recorder:
         self._next_shard += 1
         return _Stream(folder, self._capacity, self.observation, self.action)
 
-    def _add(self, state: _Stream, observation: np.ndarray, action: np.ndarray, reward: float, flags: int) -> None:
-        seen = np.asarray(observation)
-        if seen.shape != self.observation.shape or seen.dtype != self.observation.dtype:
+    def _check_observations(self, seen: np.ndarray) -> None:
+        if seen.shape[1:] != self.observation.shape or seen.dtype != self.observation.dtype:
             raise UsageError(
-                f"An observation is {seen.dtype} {list(seen.shape)}, but the dataset {self.folder.name} holds"
+                f"An observation is {seen.dtype} {list(seen.shape[1:])}, but the dataset {self.folder.name} holds"
                 f" {self.observation.dtype} {list(self.observation.shape)}."
             )
+
+    def _put(self, state: _Stream, seen: np.ndarray, action: Any, reward: Any, flags: int) -> None:
         row = state.filled
-        state.observations[row], state.actions[row], state.rewards[row], state.flags[row] = seen, action, reward, flags
-        state.filled += 1
+        state.observations[row] = seen
+        state.actions[row] = action
+        state.rewards[row] = reward
+        state.flags[row] = flags
+        state.filled = row + 1
         self.rows += 1
-        if state.filled == len(state.flags):
+        if state.filled == state.capacity:
             self._flush_stream(state)
+
+    def _flush_in_time(self) -> None:
         if time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
 
@@ -232,6 +255,7 @@ class _Stream:
 
     def __init__(self, folder: Path, capacity: int, observation: ObservationSpec, action: ActionSpec) -> None:
         self.folder = folder
+        self.capacity = capacity
         self.observations = np.empty((capacity, *observation.shape), observation.dtype)
         self.actions = np.empty((capacity, *action.shape), action.dtype)
         self.rewards = np.empty(capacity, np.float32)
