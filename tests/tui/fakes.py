@@ -36,15 +36,15 @@ def picture(seed: int, steps: int = 8) -> np.ndarray:
 def curve(name: str, phase: str = "memory", steps: int = 120) -> Curve:
     x = np.linspace(0, 24000, steps)
     middle = 0.02 + np.exp(-x / 6000) + 0.01 * np.sin(x / 700)
-    return Curve(name, x, middle * 0.93, middle * 1.07, phase)
+    return Curve(name, x, middle * 0.93, middle * 1.07, phase, middle)
 
 
 def state() -> Snapshot:
     games = (
-        GameRow("grid_world", "wmplay/GridWorld-v0", "Grid World", "frame", "Discrete(4)", 8, ("random", "walker"), "walker"),
-        GameRow("car_racing", "wmplay/CarRacing-v0", "Car Racing", "frame", "Box(3)", 25, ("persistent", "driver"), "driver",
+        GameRow("grid_world", "wmplay/GridWorld-v0", "Grid World", "frame", "Discrete(4)", 8, ("random", "walker"), "walker", "vqvae_mdn"),
+        GameRow("car_racing", "wmplay/CarRacing-v0", "Car Racing", "frame", "Box(3)", 25, ("persistent", "driver"), "driver", "vae_mdn",
                 {"action_repeat": 2}),
-        GameRow("cartpole", "wmplay/CartPole-v0", "Cart Pole", "vector", "Discrete(2)", 50, ("random", "balancer"), "balancer"),
+        GameRow("cartpole", "wmplay/CartPole-v0", "Cart Pole", "vector", "Discrete(2)", 50, ("random", "balancer"), "balancer", "state_vae"),
     )  # fmt: skip
     jobs = (
         JobRow("j1", "car-one", "car_racing", "vae_mdn", "running", "memory", 2, 4, 0.47, "learning what comes next",

@@ -22,7 +22,7 @@ class WmplayApp(App[None]):
 
     TITLE = "wmplay"
     CSS_PATH: ClassVar = ["screens/dashboard.tcss", "screens/boxes.tcss"]
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar = set()  # the dashboard's own provider has Textual's commands too, after its own
 
     def __init__(
         self,

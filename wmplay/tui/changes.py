@@ -23,17 +23,20 @@ def between(before: Snapshot, after: Snapshot, *, first: bool) -> list[tuple[str
         lines.append(("info", f"{_count(len(after.slots), 'slot')}, {_count(len(after.jobs), 'job')} in {after.home}"))
     for job in after.jobs:
         old = before.job(job.id)
-        if old is not None and old.state == job.state and old.phase == job.phase:
+        if old is not None and old.state == job.state:
             continue
-        if job.state in ("failed", "dead") and (old is None or old.state != job.state):
+        if job.state in ("failed", "dead"):
             lines.append(("error", f"{job.slot} is {job.state}: {job.last_error or job.message or 'no last word'}"))
         elif first and job.state in ("done", "stopped"):
             continue
-        elif old is not None and old.state == job.state:
-            lines.append(("info", f"{job.slot}: {job.phase}"))
         else:
             level = "good" if job.state == "done" else "info"
             lines.append((level, f"{job.slot} is {job.state}" + (f", {job.phase}" if job.phase else "")))
+    told = set(before.events)
+    for event in after.events:
+        # When the dashboard opens, only what runs at work said last is news.
+        if event not in told and (not first or (event.at_work and event in after.events[-3:])):
+            lines.append((event.level if event.level == "error" else "info", f"{event.slot}: {event.text}"))
     broken = {row.name for row in before.slots if not row.ok}
     for slot in after.slots:
         if not slot.ok and slot.name not in broken:

@@ -102,7 +102,7 @@ class Desk:
     def _export(self, state: Snapshot, subject: Subject | None) -> None:
         slot = targets.slot_of(state, subject)
         self._ask(
-            f"Export {slot.name}", "File", f"{slot.name}.zip", "call",
+            f"Export {slot.name}", "File", f"{slot.name}.wmplay", "call",
             lambda file: ("slots", "export", slot.name, file),
         )  # fmt: skip
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from wmplay.core.runs import RUN_FILE, RunStore
+from wmplay.tui.run_watch import file_stamp
 from wmplay.tui.snapshot import Clip, Curve, Detail, Subject
 
 BUCKETS = 160  # two to a braille column of a chart 80 cells wide
+CURVES = 12
+CURVES_S = 1.0  # curves are read at most this often
+IDLE_S = 5.0
+MINOR = ("learning_rate", "gradient", "frames")  # metrics that help to understand, not to judge
 CLIP_FRAMES = 240
 KEYS = ("1", "5", "15", "50", "200")
 
@@ -19,10 +26,11 @@ class DetailReader:
     """Keeps one open run store for the selected slot, and re-reads a file only when it has changed."""
 
     def __init__(self) -> None:
-        self._store: Any = None
-        self._store_path: Path | None = None
+        self._store: RunStore | None = None
+        self._source: tuple[str, str | None] = ("", None)
         self._curves: tuple[Curve, ...] = ()
-        self._curves_stamp: tuple[Any, ...] = ()
+        self._stamp: tuple[int, ...] = ()
+        self._read_at = 0.0
         self._files: dict[Path, tuple[tuple[int, int], Any]] = {}
 
     def read(self, subject: Subject, folder: str) -> Detail:
@@ -32,20 +40,21 @@ class DetailReader:
         root = Path(folder)
         if len(self._files) > 16:
             self._files.clear()
-        strip = self._cached(root / "train" / "preview.npz", read_strip)
-        curves = self._read_curves(root / "train" / "run.sqlite")
-        clip = table = None
-        if subject.kind == "slot":
+        self._read_curves(root / "train" / RUN_FILE, subject.key if subject.kind == "job" else None)
+        strip = clip = table = None
+        if subject.kind == "job":
+            strip = self._cached(root / "train" / "preview.npz", read_strip)
+        else:
             clip = self._cached(root / "preview.gif", read_clip) or self._cached(root / "thumb.png", read_clip)
             table = self._cached(root / "report" / "report.json", read_report)
-        version = (id(strip), self._curves_stamp, id(clip), id(table))
-        return Detail(subject, version, curves, strip, clip, table or ())
+        version = (id(strip), self._source, self._stamp, id(clip), id(table))
+        return Detail(subject, version, self._curves, strip, clip, table or ())
 
     def close(self) -> None:
         """Let go of the run store."""
         if self._store is not None:
             self._store.close()
-        self._store = self._store_path = None
+            self._store = None
 
     def _cached(self, path: Path, read: Any) -> Any:
         """What `read(path)` gave, or None without the file; read again when the file is another one."""
@@ -60,17 +69,41 @@ class DetailReader:
             known = self._files[path] = (stamp, read(path))
         return known[1]
 
-    def _read_curves(self, path: Path) -> tuple[Curve, ...]:
-        from wmplay.core.runs import RunStore
-
-        if path != self._store_path:
+    def _read_curves(self, path: Path, run: str | None) -> None:
+        """Read the curves again if the run has logged something, at most once a second."""
+        source, now = (str(path), run), time.monotonic()
+        if source != self._source:
             self.close()
-            self._curves, self._curves_stamp = (), (str(path),)
+            self._source, self._curves, self._stamp, self._read_at = source, (), (), 0.0
+        if not path.exists() or now - self._read_at < CURVES_S:
+            return
+        stamp = file_stamp(path)
+        if stamp == self._stamp:
+            # Nothing new for a while: an open file cannot be deleted on every platform.
+            if now - self._read_at > IDLE_S:
+                self.close()
+            return
         if self._store is None:
-            if not path.exists():
-                return ()
-            self._store, self._store_path = RunStore(path, write=False), path
-        return self._curves
+            self._store = RunStore(path, run=run)
+        self._curves = read_curves(self._store)
+        self._stamp, self._read_at = stamp, now
+
+
+def read_curves(store: RunStore) -> tuple[Curve, ...]:
+    """A run's curves, those of the newest phase first, the loss before its parts, what only helps at the end."""
+    names = store.curve_names()
+    phases = list(dict.fromkeys(phase for phase, _ in names))[::-1]
+
+    def rank(curve: tuple[str, str]) -> tuple[int, int, int]:
+        phase, name = curve
+        return (name in MINOR, phases.index(phase), 0 if name in ("loss", "fitness", "return") else 1)
+
+    found = []
+    for phase, name in sorted(names, key=rank)[:CURVES]:
+        points = np.array(store.series([name], BUCKETS, phase)[name], np.float64).reshape(-1, 4)
+        if len(points):
+            found.append(Curve(name, points[:, 0], points[:, 2], points[:, 3], phase, points[:, 1]))
+    return tuple(found)
 
 
 def read_strip(path: Path) -> np.ndarray | None:

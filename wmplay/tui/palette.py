@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from textual.app import SystemCommand
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from wmplay.tui import commands, targets
@@ -32,6 +33,8 @@ class CommandProvider(Provider):
     async def discover(self) -> Hits:
         for id_, title, text in self._entries():
             yield DiscoveryHit(title, self._doer(id_), help=text)
+        for command in self._of_textual():
+            yield DiscoveryHit(command.title, command.callback, help=command.help)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
@@ -39,6 +42,17 @@ class CommandProvider(Provider):
             score = matcher.match(title)
             if score > 0:
                 yield Hit(score, matcher.highlight(title), self._doer(id_), help=text)
+        for command in self._of_textual():
+            score = matcher.match(command.title)
+            if score > 0:
+                yield Hit(score, matcher.highlight(command.title), command.callback, help=command.help)
+
+    def _of_textual(self) -> list[SystemCommand]:
+        """What Textual itself offers and the table does not have: theme, screenshot, maximize."""
+        screen = cast("DashboardScreen", self.screen)
+        return [
+            entry for entry in screen.app.get_system_commands(self.screen) if entry.title not in ("Quit", "Keys")
+        ]  # fmt: skip
 
     def _doer(self, id_: str) -> Callable[[], None]:
         screen = cast("DashboardScreen", self.screen)

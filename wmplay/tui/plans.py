@@ -12,7 +12,6 @@ from wmplay.core.errors import UsageError
 from wmplay.core.paths import check_name
 from wmplay.tui.snapshot import ACTIVE, Snapshot
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 PRESET_HINTS = {"tiny": "tiny: seconds, to try", "small": "small: minutes on a CPU", "base": "base: for a GPU"}
 _OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=.+")
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wmplay.core.errors import WmplayError
 from wmplay.tui.details import DetailReader
+from wmplay.tui.run_watch import RunWatch
 from wmplay.tui.snapshot import DatasetRow, GameRow, JobRow, SlotRow, Snapshot, Subject
 from wmplay.tui.tasks import TaskStore
+
+if TYPE_CHECKING:
+    from wmplay.core.jobs import JobInfo
+    from wmplay.core.slots import SlotInfo
 
 SLOW_S = 1.5  # slots, data and games change rarely; jobs are read at every look
 READ_ERRORS = (WmplayError, OSError, ValueError, KeyError, TypeError, sqlite3.Error)
@@ -23,6 +29,7 @@ class CoreReader:
     def __init__(self, tasks: TaskStore) -> None:
         self._tasks = tasks
         self._details = DetailReader()
+        self._runs = RunWatch()
         self._slow_at = 0.0
         self._games: tuple[GameRow, ...] = ()
         self._slots: tuple[SlotRow, ...] = ()
@@ -32,10 +39,12 @@ class CoreReader:
 
     def read(self, focus: Subject | None) -> Snapshot:
         """The state now. A part that cannot be read keeps its last good value and adds a problem."""
-        from wmplay.core import jobs, paths
+        from wmplay.core import paths
 
         problems: list[str] = []
-        self._jobs = _try(problems, "jobs", lambda: tuple(job_row(job) for job in jobs.list_jobs()), self._jobs)
+        jobs, events, unread = self._runs.jobs()
+        problems += unread
+        self._jobs = tuple(job_row(job) for job in jobs)
         if time.monotonic() - self._slow_at > SLOW_S or not self._games:
             self._read_slowly()
         folders = {row.name: row.path for row in self._slots}
@@ -53,6 +62,7 @@ class CoreReader:
             slots=self._slots,
             datasets=self._datasets,
             tasks=self._tasks.rows(),
+            events=events,
             problems=(*problems, *self._slow_problems),
             detail=detail,
             home=str(paths.home()),
@@ -61,6 +71,7 @@ class CoreReader:
     def close(self) -> None:
         """Close the connections to the runs."""
         self._details.close()
+        self._runs.close()
 
     def _read_slowly(self) -> None:
         from wmplay.core import episodes, slots
@@ -92,13 +103,13 @@ def read_games() -> tuple[GameRow, ...]:
     return tuple(
         GameRow(
             game.short or game.id, game.id, game.title, game.observation, game.actions, game.fps, tuple(game.players),
-            game.expert, dict(game.params),
+            game.expert, game.family or "", dict(game.params),
         )
         for game in found
     )  # fmt: skip
 
 
-def job_row(job: Any) -> JobRow:
+def job_row(job: JobInfo) -> JobRow:
     """A core.jobs.JobInfo as the dashboard shows it."""
     return JobRow(
         id=str(job.id),
@@ -107,23 +118,21 @@ def job_row(job: Any) -> JobRow:
         family=job.family,
         state=job.state,
         phase=job.phase or "",
-        phase_index=int(getattr(job, "phase_index", 0) or 0),
-        phases=int(getattr(job, "phases", 0) or 0),
+        phase_index=job.phase_index,
+        phases=job.phases,
         progress=float(job.progress or 0.0),
         message=job.message or "",
         last_error=job.last_error or "",
         device=job.device or "",
         seconds_left=job.seconds_left,
         frames_per_second=job.frames_per_second,
-        started=_moment(job.started),
-        updated=_moment(job.updated),
+        started=job.started,
+        updated=job.updated,
     )
 
 
-def slot_row(info: Any) -> SlotRow:
+def slot_row(info: SlotInfo) -> SlotRow:
     """A core.slots.SlotInfo as the dashboard shows it."""
-    lineage = info.lineage
-    source = lineage.get("copied_from") or lineage.get("parent") or "" if isinstance(lineage, dict) else ""
     return SlotRow(
         name=info.name,
         game=info.game or "",
@@ -135,8 +144,11 @@ def slot_row(info: Any) -> SlotRow:
         ok=bool(info.ok),
         why=info.why or "",
         shipped=bool(info.shipped),
-        has_agent="agent.safetensors" in (info.files or ()),
-        lineage=str(source),
+        has_agent="agent.safetensors" in info.files,
+        trained=info.trained,
+        lineage=", ".join(
+            f"{how.replace('_', ' ')} {source}" for how, source in info.lineage.items() if isinstance(source, str)
+        ),
         path=str(info.path),
         figures=_figures(info.metrics),
     )
@@ -146,7 +158,7 @@ def dataset_row(info: dict[str, Any]) -> DatasetRow:
     """One of core.episodes.datasets() as the dashboard shows it."""
     return DatasetRow(
         info["name"], info["game"], int(info["steps"]), int(info["episodes"]), int(info["size_bytes"]),
-        bool(info.get("held_out")),
+        bool(info.get("held_out")), info.get("why", ""),
     )  # fmt: skip
 
 
@@ -158,12 +170,6 @@ def _figures(metrics: Any) -> tuple[tuple[str, str], ...]:
     return tuple((str(name)[:9], f"{value:.4g}") for name, value in plain[:6])
 
 
-def _moment(value: Any) -> float:
-    """Seconds since the epoch, from a number or an ISO text; 0 when unknown."""
-    if isinstance(value, int | float):
-        return float(value)
-    if isinstance(value, str) and value:
-        from datetime import datetime
-
-        return datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
-    return 0.0
+def _moment(text: str) -> float:
+    """Seconds since the epoch from an ISO text; 0 when unknown."""
+    return datetime.fromisoformat(text).timestamp() if text else 0.0

@@ -32,6 +32,7 @@ class GameRow:
     fps: int
     players: tuple[str, ...] = ()
     expert: str | None = None
+    family: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -45,6 +46,7 @@ class DatasetRow:
     episodes: int
     size_bytes: int
     held_out: bool = False
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class SlotRow:
     steps: int = 0
     updated: float = 0.0
     size_bytes: int = 0
+    trained: bool = True
     ok: bool = True
     why: str = ""
     shipped: bool = False
@@ -102,14 +105,26 @@ class TaskRow:
 
 
 @dataclass(frozen=True)
+class RunEvent:
+    """Something a run has told: seconds since the epoch, level (info, warning, error) and a sentence."""
+
+    slot: str
+    time: float
+    level: str
+    text: str
+    at_work: bool = True
+
+
+@dataclass(frozen=True)
 class Curve:
-    """One metric in buckets: x float [N] (step), low and high float [N] (smallest and largest value in the bucket)."""
+    """One metric in buckets: step, smallest, largest and mean value of each, float [N]; one phase of training."""
 
     name: str
     x: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    phase: str = ""
+    phase: str
+    mean: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,6 @@ class Detail:
     strip: np.ndarray | None = None  # uint8 [3, K, H, W, 3]: real, dream, difference
     clip: Clip | None = None
     table: tuple[tuple[str, ...], ...] = ()  # the report card's figures, header first
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,7 @@ class Snapshot:
     slots: tuple[SlotRow, ...] = ()
     datasets: tuple[DatasetRow, ...] = ()
     tasks: tuple[TaskRow, ...] = ()
+    events: tuple[RunEvent, ...] = ()
     problems: tuple[str, ...] = ()
     detail: Detail | None = None
     home: str = ""

@@ -45,7 +45,7 @@ def game_of(state: Snapshot, subject: Subject | None) -> GameRow:
     return found
 
 
-def slot_of(state: Snapshot, subject: Subject | None, *, broken: bool = False) -> SlotRow:
+def slot_of(state: Snapshot, subject: Subject | None, *, broken: bool = False, trained: bool = False) -> SlotRow:
     """The selection's slot: a job's own, a game's newest. Refusal if there is none, or it cannot be read."""
     found: SlotRow | None = None
     if subject is not None and subject.kind == "slot":
@@ -56,7 +56,7 @@ def slot_of(state: Snapshot, subject: Subject | None, *, broken: bool = False) -
     elif subject is not None:
         game = state.game(subject.key)
         names = (game.short, game.id) if game else ()
-        mine = [row for row in state.slots if row.game in names and row.ok]
+        mine = [row for row in state.slots if row.game in names and row.ok and (row.trained or not trained)]
         if not mine:
             raise Refusal(f"{game.title if game else subject.key} has no slot yet; press t to train one.")
         found = max(mine, key=lambda row: row.updated)
@@ -64,6 +64,8 @@ def slot_of(state: Snapshot, subject: Subject | None, *, broken: bool = False) -
         raise Refusal("Select a slot first (key 3).")
     if not found.ok and not broken:
         raise Refusal(f"The slot {found.name} cannot be read: {found.why}")
+    if trained and not found.trained:
+        raise Refusal(f"{found.name} has learned nothing yet; wait for its first checkpoint.")
     return found
 
 
@@ -99,7 +101,7 @@ def _play(how: How, *extra: str) -> Callable[[Snapshot, Subject | None], Order]:
 
 def _dream(how: How, *extra: str) -> Callable[[Snapshot, Subject | None], Order]:
     def order(state: Snapshot, subject: Subject | None) -> Order:
-        slot = slot_of(state, subject)
+        slot = slot_of(state, subject, trained=True)
         return Order(how, f"dream in {slot.name}", ("dream", slot.name, *extra))
 
     return order
@@ -117,7 +119,7 @@ def _watch(state: Snapshot, subject: Subject | None) -> Order:
 
 
 def _report(state: Snapshot, subject: Subject | None) -> Order:
-    slot = slot_of(state, subject)
+    slot = slot_of(state, subject, trained=True)
     return Order("task", f"report card of {slot.name}", ("eval", slot.name))
 
 
@@ -134,7 +136,7 @@ ORDERS: dict[str, Callable[[Snapshot, Subject | None], Order]] = {
     "twin": _dream("window", "--twin"),
     "dream_terminal": _dream("terminal", "--terminal"),
     "pause": _control("pause", ("running", "queued"), "only a running job can be paused"),
-    "resume": _control("resume", ("paused", "stopped", "failed", "dead", "done"), "it needs no resuming"),
+    "resume": _control("resume", ("paused", "stopped", "failed", "dead"), "there is nothing to resume"),
     "save": _control("save", ("running", "paused"), "only a running job has something to save"),
     "stop": _control("stop", ACTIVE, "it has ended already"),
     "report": _report,
@@ -155,6 +157,8 @@ SUBJECTS: dict[str, Callable[[Snapshot, Subject | None], object]] = {
 def own_slot(state: Snapshot, subject: Subject | None) -> SlotRow:
     """A slot that may be changed, broken or not: not one that ships with wmplay, not one that a job is writing."""
     slot = slot_of(state, subject, broken=True)
+    if slot.shipped:
+        raise Refusal(f"{slot.name} ships with wmplay and stays as it is; y copies it.")
     job = state.job_of(slot.name)
     if job is not None and job.state in ACTIVE:
         raise Refusal(f"{slot.name} is being trained; stop its job first (key x).")

@@ -12,9 +12,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from wmplay.core.catalog import FAMILIES, PRESETS
+from wmplay.core import devices
 from wmplay.tui import launch, targets
 from wmplay.tui.messages import CommandEnded
-from wmplay.tui.plans import DEVICES, PRESET_HINTS, TrainPlan, free_name
+from wmplay.tui.plans import PRESET_HINTS, TrainPlan, free_name
 from wmplay.tui.snapshot import GameRow, Snapshot, Subject
 from wmplay.tui.text import count
 
@@ -78,7 +79,8 @@ class TrainForm(ModalScreen[None]):
             yield from row("Data", Select(self._datasets(self._game), id="data", allow_blank=False, compact=True))
             yield from row("Slot", Input(id="slot", compact=True))
             yield from row(
-                "Device", Select([(name, name) for name in DEVICES], id="device", allow_blank=False, compact=True)
+                "Device",
+                Select([(name, name) for name in devices.choices()], id="device", allow_blank=False, compact=True),
             )
             yield from row(
                 "Settings", Input(id="overrides", placeholder="hidden_size=512 learning_rate=3e-4", compact=True)

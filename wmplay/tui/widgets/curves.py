@@ -45,8 +45,7 @@ class Curves(Grid):
         self._draw()
 
     def _room(self) -> tuple[int, int]:
-        columns = 1 if self.size.width < 76 else 2 if self.size.width < 150 else 3
-        return columns, 1 if self.size.height < 18 else 2
+        return min(4, max(1, self.size.width // 36)), min(2, max(1, self.size.height // 10))
 
     def _draw(self) -> None:
         from textual_plotext import PlotextPlot
@@ -82,13 +81,14 @@ def draw_curve(plot: PlotextPlot, curve: Curve) -> None:
     style = plot.app.theme_variables
     line, band = _rgb(style["primary"]), _rgb(style["border"])
     known = np.isfinite(curve.low) & np.isfinite(curve.high)
-    x, low, high = curve.x[known], curve.low[known], curve.high[known]
+    x, low, high, middle = curve.x[known], curve.low[known], curve.high[known], curve.mean[known]
     plt = plot.plt
     plt.clear_figure()
+    plt.yfrequency(4)
     if not len(x):
         plot.refresh()
         return
-    middle = (low + high) / 2
+    newest = middle[-1]
     if low.min() > 0 and high.max() / low.min() > LOG_FROM:
         low, middle, high = np.log10(low), np.log10(middle), np.log10(high)
         _log_ticks(plt, float(low.min()), float(high.max()))
@@ -96,9 +96,7 @@ def draw_curve(plot: PlotextPlot, curve: Curve) -> None:
         plt.plot(x.tolist(), high.tolist(), marker="braille", color=band)
         plt.plot(x.tolist(), low.tolist(), marker="braille", color=band)
     plt.plot(x.tolist(), middle.tolist(), marker="braille", color=line)
-    newest = (curve.low[known][-1] + curve.high[known][-1]) / 2
-    phase = f"{curve.phase} " if curve.phase and not curve.name.startswith(curve.phase) else ""
-    plt.title(f"{phase}{curve.name}  {newest:.4g}")
+    plt.title(f"{curve.phase} {curve.name.replace('_', ' ')}  {newest:.4g}")
     ticks = np.linspace(x[0], x[-1], 3) if x[-1] > x[0] else x[:1]
     plt.xticks(ticks.tolist(), [count(tick) for tick in ticks])
     plot.refresh()

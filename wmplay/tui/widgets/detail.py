@@ -14,7 +14,7 @@ from wmplay.tui.widgets.curves import Curves
 from wmplay.tui.widgets.facts import facts, hint
 from wmplay.tui.widgets.movie import ClipView, StripView
 
-LOW = 26  # below this many rows curves and pictures take turns
+LOW = 22  # below this many rows curves and pictures take turns
 
 
 class DetailPane(Vertical):
@@ -45,7 +45,7 @@ class DetailPane(Vertical):
         detail = state.detail if state.detail and state.detail.subject == subject else None
         if subject != self._subject:
             self._subject, self._version, self._view = subject, (), 0
-            self.border_title = f" {_title(state, subject)} " if subject else ""
+            self.border_title = _title(state, subject) if subject else ""
             self._pictures(None, state)
         if detail is not None and (subject, detail.version) != self._version:
             self._version = (subject, detail.version)
@@ -80,10 +80,19 @@ class DetailPane(Vertical):
         kind = self._subject.kind if self._subject else "game"
         detail = self._detail
         strip = detail is not None and detail.strip is not None
-        parts = [kind != "game", strip]  # curves, strip
-        if all(parts) and self.size.height < LOW:
-            parts = [self._view % 2 == 0, self._view % 2 == 1]
-        self.query_one(Curves).display, self.query_one(StripView).display = parts
+        show = {"top": True, "strip": strip, "curves": kind != "game"}
+        # A job's pictures, or a slot's facts, take turns with its curves where there is no room for both.
+        other = "strip" if kind == "job" else "top"
+        turns = self.size.height < LOW and show["curves"] and show[other]
+        if turns:
+            away = "curves" if self._view % 2 == (kind == "job") else other
+            show[away] = False
+            names = {"strip": "pictures", "top": "facts", "curves": "curves"}
+            self.border_subtitle = f"v: {names[away]}"
+        else:
+            self.border_subtitle = ""
+        for name, shown in show.items():
+            self.query_one(f"#{name}").display = shown
         clip = kind == "slot" and detail is not None and detail.clip is not None
         self.query_one(ClipView).display = clip
         self.set_class(kind == "slot", "-slot")

@@ -11,7 +11,7 @@ from wmplay.tui.text import ago, bar, count, duration, size
 from wmplay.tui.widgets.rows import MUTED, glyph
 
 Part = str | tuple[str, str] | Content
-LABEL = 10
+LABEL = 9
 
 
 def facts(state: Snapshot, subject: Subject) -> Content:
@@ -58,10 +58,12 @@ def _game(state: Snapshot, key: str) -> Content:
     mine = [data for data in state.datasets if data.game in (row.short, row.id)]
     if not mine:
         lines.append(_line("data", ("no recorded episodes yet: c collects some, R records you", MUTED)))
-    for index, data in enumerate(mine):
-        held = ("  held out", "$secondary") if data.held_out else ""
-        figures = f"{count(data.steps):>7} steps {data.episodes:>5} episodes  {size(data.size_bytes):>8}"
-        lines.append(_line("" if index else "data", f"{data.name:<18} ", (figures, MUTED), held))
+    for held_out, label in ((False, "data"), (True, "held out")):
+        for data in (one for one in mine if one.held_out == held_out):
+            figures = f"{count(data.steps):>7} steps  {size(data.size_bytes):>8}"
+            told = (data.why, "$error") if data.why else (figures, MUTED)
+            lines.append(_line(label, f"{data.name:<14} ", told))
+            label = ""  # only the first line carries it
     return _lines(lines)
 
 
@@ -69,14 +71,15 @@ def _job(state: Snapshot, key: str) -> Content:
     row = state.job(key)
     assert row is not None
     sign, colour = glyph(row.state)
-    phase = f"{row.phase} ({row.phase_index + 1} of {row.phases})" if row.phases else row.phase
+    phase = f"{row.phase}, phase {row.phase_index + 1} of {row.phases}" if row.phase and row.phases else row.phase
     speed = f"{count(row.frames_per_second)} frames/s" if row.frames_per_second else ""
     left = f"{duration(row.seconds_left)} left" if row.seconds_left is not None and row.state == "running" else ""
+    about = (row.family, row.game, speed, row.device)
     lines = [
-        Content.assemble((f"{sign} {row.state}", f"bold {colour}"), "  ", phase, "  ", (f"{row.family} · {row.game}", MUTED)),
-        Content.assemble((bar(row.progress, 24), f"$primary on $panel"), f" {row.progress:.0%}  ",
-                         ("  ".join(part for part in (left, speed, row.device) if part), MUTED)),
-    ]  # fmt: skip
+        Content.assemble((f"{sign} {row.state}", f"bold {colour}"), "  ", phase),
+        Content.assemble((bar(row.progress, 24), "$primary on $panel"), f" {row.progress:.0%}", (f"  {left}", MUTED)),
+        Content.styled(" · ".join(part for part in about if part), MUTED),
+    ]
     if row.state in ("failed", "dead"):
         lines.append(
             Content.styled(row.last_error or row.message or "It ended without a word; l shows its log.", "$error")
@@ -99,12 +102,16 @@ def _slot(state: Snapshot, key: str) -> Content:
     lines = [
         _line("game", row.game),
         _line("family", f"{row.family} {row.preset}".strip()),
-        _line("trained", f"{count(row.steps)} steps, {ago(row.updated)}"),
-        _line("size", size(row.size_bytes) + (", ships with wmplay" if row.shipped else "")),
+        _line("trained", f"{count(row.steps)} steps" if row.trained else ("not yet", MUTED)),
+        _line("saved", ago(row.updated) or "never"),
+        _line("size", size(row.size_bytes)),
     ]
     if row.lineage:
         lines.append(_line("from", row.lineage))
-    lines.append(_line("agent", "trained, a watches it" if row.has_agent else "none"))
+    if row.shipped:
+        lines.append(_line("origin", "shipped"))
+    if row.has_agent:
+        lines.append(_line("agent", "trained: key a"))
     job = state.job_of(row.name)
     if job is not None:
         lines.append(_line("job", glyph(job.state), f" {job.state} {job.progress:.0%}"))
@@ -120,5 +127,5 @@ def _slot(state: Snapshot, key: str) -> Content:
             )
             lines.append(Content.styled(cells, MUTED) if index == 0 else Content(cells))
     elif row.ok:
-        lines.append(Content.styled("no report card yet: e measures it", MUTED))
+        lines.append(Content.styled("no report card: e makes one", MUTED))
     return _lines(lines)

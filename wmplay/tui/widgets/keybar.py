@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from textual.content import Content
+from textual.events import Click
 from textual.widgets import Static
 
 
@@ -12,6 +14,13 @@ class KeyBar(Static):
     """Keys and titles on one line; a click does what the key does. The most wanted come first, the last ones stay."""
 
     ALLOW_SELECT = False
+
+    def __init__(self, **widget: Any) -> None:
+        super().__init__(**widget)
+        self._entries: tuple[tuple[str, str], ...] = ()
+        self._keys: dict[str, str] = {}
+        self._last = 0
+        self._ends: list[tuple[int, str]] = []
 
     def show(self, entries: Sequence[tuple[str, str]], keys: Mapping[str, str], last: int = 2) -> None:
         """Offer these (command id, title); the final `last` of them are always there."""
@@ -22,7 +31,7 @@ class KeyBar(Static):
         self._draw()
 
     def _draw(self) -> None:
-        entries = getattr(self, "_entries", ())
+        entries = self._entries
         if not entries or not self.size.width:
             return
         tail = entries[-self._last :]
@@ -33,16 +42,21 @@ class KeyBar(Static):
             if room < 0:
                 break
             shown.append(entry)
-        parts = [
-            f"[@click=screen.do('{id_}')] [$footer-key-foreground b]{_safe(self._keys[id_])}[/]"
-            f" [$footer-description-foreground]{title}[/] [/]"
-            for id_, title in (*shown, *tail)
-        ]
-        self.update(Content.from_markup("".join(parts)))
+        self._ends = []
+        parts: list[tuple[str, str] | str] = []
+        at = 0
+        for id_, title in (*shown, *tail):
+            at += self._width((id_, title))
+            self._ends.append((at, id_))
+            parts += [(f" {self._keys[id_]}", "bold $accent"), (f" {title} ", "$foreground-muted")]
+        self.update(Content.assemble(*parts))
+
+    async def on_click(self, event: Click) -> None:
+        """What was clicked is done."""
+        for end, id_ in self._ends:
+            if event.x < end:
+                await self.run_action(f"screen.do('{id_}')")
+                return
 
     def _width(self, entry: tuple[str, str]) -> int:
         return len(self._keys[entry[0]]) + len(entry[1]) + 3
-
-
-def _safe(key: str) -> str:
-    return key.replace("[", r"\[")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -20,11 +19,8 @@ Draw = Callable[[int], Content]
 class ListPanel(OptionList):
     """Rows of one kind. A row is drawn for the width there is; only rows that changed are drawn again."""
 
-    # Enter belongs to the screen's menu; a click only selects.
-    BINDINGS: ClassVar[list[BindingType]] = []
-
-    class Menu(Message):
-        """The person wants to know what can be done with the selected row."""
+    # A click only selects; enter asks what can be done with the row.
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "screen.do('menu')", "Menu", show=False)]
 
     def __init__(self, kind: Kind, title: str, empty: str, **widget: Any) -> None:
         super().__init__(**widget)
