@@ -1,4 +1,4 @@
-"""Measures CarRacing against Gymnasium's CarRacing-v3 in one process and one run, over whole episodes with their resets."""
+"""Measures CarRacing against Gymnasium's CarRacing-v3 in one process and one run, with resets and openings."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class _Runner:
 def measure(seconds: float = 10.0) -> dict[str, float]:
     """Steps per second of both games by turns, for about `seconds`, and their ratio.
 
-    Keys: `steps_per_s`, `gymnasium_steps_per_s`, `ratio` (medians over chunks, that is of the usual zoom), `low`, `high`
-    and `n` (of the ratio over chunks), `episode_ratio` (over whole episodes, openings and resets at their share),
+    Keys: `steps_per_s`, `gymnasium_steps_per_s`, `ratio` (medians over chunks, so of the usual zoom), `low`, `high` and
+    `n` (of the ratio over chunks), `episode_ratio` (over whole episodes, openings and resets at their share),
     `reset_ms` and `gymnasium_reset_ms` (medians).
     """
     ours, theirs = _Runner(CarRacing(), 250), _Runner(Original(), 10)

@@ -39,7 +39,9 @@ class Workers:
         self._processes = []
         for first, last in self._parts:
             ours, theirs = starter.Pipe()
-            arguments = (theirs, blocks, count, layout, first, last, mode, max_episode_steps, settings)
+            # A process that kept our ends of the pipes open would not notice when this one dies.
+            foreign = [*self._pipes, ours]
+            arguments = (theirs, foreign, blocks, count, layout, first, last, mode, max_episode_steps, settings)
             process = starter.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
             process.start()
             theirs.close()
@@ -53,21 +55,15 @@ class Workers:
 
     def reset(self, mask: np.ndarray, seeds: Sequence[int | None], options: dict[str, Any] | None) -> None:
         """As `Batch.reset`, for all games."""
-        for pipe, (first, last) in zip(self._pipes, self._parts, strict=True):
-            pipe.send(("reset", (mask[first:last], list(seeds[first:last]), options)))
-        self._answers()
+        self._ask("reset", [(mask[first:last], list(seeds[first:last]), options) for first, last in self._parts])
 
     def step(self) -> None:
         """As `Batch.step`, for all games, in all processes at once."""
-        for pipe in self._pipes:
-            pipe.send(("step", ()))
-        self._answers()
+        self._ask("step", [()] * len(self._pipes))
 
     def render(self) -> list[np.ndarray | None]:
         """As `Batch.render`, for all games."""
-        for pipe in self._pipes:
-            pipe.send(("render", ()))
-        return [picture for pictures in self._answers() for picture in pictures]
+        return [picture for pictures in self._ask("render", [()] * len(self._pipes)) for picture in pictures]
 
     def close(self) -> None:
         """End the processes."""
@@ -79,6 +75,15 @@ class Workers:
                 process.terminate()
                 process.join()
         self._pipes, self._processes = [], []
+
+    def _ask(self, command: str, arguments: list[tuple[Any, ...]]) -> list[Any]:
+        """Have each process call its batch's method `command`, and return what they answer."""
+        for number, (pipe, argument) in enumerate(zip(self._pipes, arguments, strict=True)):
+            try:
+                pipe.send((command, argument))
+            except (BrokenPipeError, ConnectionResetError) as why:
+                raise RuntimeError(f"worker process {number} of CarRacing has died") from why
+        return self._answers()
 
     def _answers(self) -> list[Any]:
         """What each process answers. A mistake that one reports is raised here, once all have answered."""
@@ -98,6 +103,7 @@ class Workers:
 
 def _serve(
     pipe: Connection,
+    foreign: list[Connection],
     blocks: list[Any],
     count: int,
     layout: dict[str, Field],
@@ -110,6 +116,8 @@ def _serve(
     """A worker process: make the games, then do as told until the other end of the pipe is closed."""
     # Ctrl-C reaches the whole group of processes; the one that started us decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for end in foreign:
+        end.close()
     remaining = iter(blocks)
     try:
         batch = Batch(

@@ -32,8 +32,8 @@ Floats = NDArray[np.float64]
 class CarDriver:
     """Drives N cars at once, in the continuous and in the discrete form, at any action repeat.
 
-    noise: deviation of a slow disturbance, where 1 is the steering's full lock and 20 units/s too fast or too slow; None
-    for 0.2. With 0 it drives as well as it can; from 0.3 on it leaves the road and has to find back.
+    noise: deviation of a slow disturbance, where 1 is the steering's full lock and 20 units/s too fast or too slow;
+    None for 0.2. With 0 it drives as well as it can; from 0.3 on it leaves the road and has to find back.
     """
 
     default_noise = 0.2

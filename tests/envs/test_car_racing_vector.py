@@ -1,0 +1,130 @@
+"""Many CarRacing games at once are the same games as one at a time, in this process and over several."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import gymnasium
+import numpy as np
+import psutil
+import pytest
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+import envs
+from envs.car_racing import CarRacing
+from envs.errors import GameError
+
+
+def make(count: int, workers: int, **settings) -> VectorEnv:
+    envs.register()
+    return gymnasium.make_vec("wmplay/CarRacing-v0", count, workers=workers, **settings)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_game_is_the_single_one_of_its_seed(workers: int) -> None:
+    """Data collected in parallel could not be replayed, and the same seed would not give the same episode."""
+    vector = make(3, workers, action_repeat=2)
+    singles = [CarRacing(action_repeat=2) for _ in range(3)]
+    observations, info = vector.reset(seed=11)
+    for number, single in enumerate(singles):
+        expected, expected_info = single.reset(seed=11 + number)
+        assert np.array_equal(observations[number], expected)
+        assert np.array_equal(info["ahead"][number], expected_info["ahead"])
+    actions = np.random.default_rng(0).uniform([-1, 0, 0], [1, 1, 0.2], (40, 3, 3)).astype(np.float32)
+    for row in actions:
+        observations, rewards, terminated, truncated, info = vector.step(row)
+        for number, single in enumerate(singles):
+            expected, reward, ended, _, expected_info = single.step(row[number])
+            assert np.array_equal(observations[number], expected)
+            assert (rewards[number], terminated[number]) == (reward, ended)
+            assert info["x"][number] == expected_info["x"]
+        assert not truncated.any()
+    vector.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_autoreset_next_step(workers: int) -> None:
+    """The step after an end would be learned as if the car had jumped to another track."""
+    vector = make(2, workers, max_episode_steps=3, continuous=False)
+    assert vector.metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP
+    vector.reset(seed=0)
+    ends = [vector.step(np.array([3, 3]))[3].tolist() for _ in range(3)]
+    assert ends == [[False, False], [False, False], [True, True]]
+    _, rewards, _, truncated, info = vector.step(np.array([3, 3]))
+    assert rewards.tolist() == [0, 0] and not truncated.any() and info["tile"].tolist() == [0, 0]
+    vector.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_autoreset_same_step_keeps_the_last_frame(workers: int) -> None:
+    """The last frame of an episode, where the crash is seen, would be lost."""
+    vector = make(2, workers, max_episode_steps=2, autoreset_mode=AutoresetMode.SAME_STEP)
+    single = CarRacing()
+    vector.reset(seed=5)
+    single.reset(seed=5)
+    action = np.array([[0, 1, 0], [0, 1, 0]], np.float32)
+    for _ in range(2):
+        observations, _, _, truncated, info = vector.step(action)
+        last, _, _, _, last_info = single.step(action[0])
+    assert truncated.all() and info["_final_obs"].all()
+    assert np.array_equal(info["final_obs"][0], last)
+    assert info["final_info"]["x"][0] == last_info["x"]
+    assert not np.array_equal(observations[0], last)
+    vector.close()
+
+
+def test_disabled_autoreset_resets_only_where_told() -> None:
+    """Collection gives every episode its own seed this way; a reset elsewhere would cut an episode short."""
+    vector = make(2, 2, max_episode_steps=2, autoreset_mode=AutoresetMode.DISABLED)
+    vector.reset(seed=[1, 2])
+    action = np.zeros((2, 3), np.float32)
+    vector.step(action)
+    observations, _ = vector.reset(seed=[9, None], options={"reset_mask": np.array([True, False])})
+    assert np.array_equal(observations[0], CarRacing().reset(seed=9)[0])
+    _, _, _, truncated, _ = vector.step(action)
+    assert truncated.tolist() == [False, True]
+    with pytest.raises(GameError, match="was not reset"):
+        vector.step(action)
+    vector.close()
+
+
+def test_mistakes_are_said_in_a_sentence() -> None:
+    """A worker's mistake would show as a hang or a foreign traceback."""
+    with pytest.raises(GameError, match="size must be"):
+        make(4, 2, size=70)
+    vector = make(2, 1)
+    vector.reset(seed=0)
+    with pytest.raises(GameError, match="shape"):
+        vector.step(np.zeros((3, 3), np.float32))
+    with pytest.raises(GameError, match="seeds"):
+        vector.reset(seed=[1])
+
+
+def test_a_killed_worker_is_reported() -> None:
+    """Collection would wait forever for a process that the system has killed."""
+    vector = make(2, 2)
+    vector.reset(seed=0)
+    process = vector.unwrapped._games._processes[1]
+    process.kill()
+    process.join()
+    with pytest.raises(RuntimeError, match="worker process 1"):
+        vector.step(np.zeros((2, 3), np.float32))
+    vector.close()
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path) -> None:
+    """After a crash or a kill -9, forgotten processes would go on holding memory."""
+    script = tmp_path / "starts.py"
+    script.write_text(
+        "import os, signal\n"
+        "from envs.car_racing import CarRacingVector\n"
+        "if __name__ == '__main__':\n"
+        "    vector = CarRacingVector(2, workers=2)\n"
+        "    print(*[process.pid for process in vector._games._processes], flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=60)
+    workers = [psutil.Process(int(pid)) for pid in done.stdout.split() if psutil.pid_exists(int(pid))]
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert done.stdout and not alive
