@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
+from envs.errors import GameError
 from wmplay.agents.protocol import Agent
 from wmplay.core.catalog import PLAYERS, Game, load
 from wmplay.core.errors import NotFoundError, WmplayError
@@ -54,6 +55,8 @@ def make(game: Game | str, *, render_mode: str | None = None, seed: int | None =
             from envs.adapters import make_game
 
             env = make_game(game.id, render_mode=render_mode, **settings)
+    except GameError as why:
+        raise WmplayError(str(why)) from why
     except (gymnasium.error.Error, ValueError, TypeError, ImportError, AttributeError) as why:
         raise WmplayError(f"The game {game.short or game.id} cannot be made: {why}") from why
     specs(env)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.errors import GameError
 from wmplay import games
 from wmplay.core import paths
 from wmplay.core.catalog import PLAYERS, Game
@@ -89,6 +90,8 @@ def collecting(
                     session.step()
                     yield there + recorder.rows
                 episodes += session.episodes
+    except GameError as why:
+        raise WmplayError(str(why)) from why
     finally:
         env.close()
 

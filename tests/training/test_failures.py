@@ -1,0 +1,92 @@
+"""What can go wrong ends in one sentence and leaves the last good state in place."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.helpers import MemoryLog, loop, order
+from wmplay.core import atomic, slots
+from wmplay.core.errors import NotFoundError, UsageError, WmplayError
+from wmplay.training import checkpoint
+from wmplay.training.start import Order, prepare
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No half-written file, a slot that loads, a sentence, and a run that goes on once there is room."""
+    path, settings = order("cartpole", "state_vae", "x", checkpoint_every=0.0)
+    running, log = loop(path, settings), MemoryLog()
+    write, writes = atomic.write_flushed, []
+
+    def refusing(target: Path, data: bytes) -> None:
+        writes.append(target)
+        if len(writes) > 30:
+            target.write_bytes(data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(target, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "write_flushed", refusing)
+        with pytest.raises(WmplayError, match="disk is full"):
+            running.run()
+    assert checkpoint.latest(path / "train") is not None
+    assert not list((path / "train").glob(".*.part"))
+    assert slots.verify_slot("x") == []
+    again = loop(path, settings, log)
+    assert again.run() == "done"
+    assert any("going on from checkpoint" in line for line in log.events)
+
+
+def test_a_loss_that_is_no_number_stops_with_advice(home: Path) -> None:
+    """Hours of training on NaN help nobody."""
+    path, settings = order("cartpole", "state_vae", "x", steps=200)
+    running = loop(path, settings)
+    real = running.shop.world.loss
+
+    def spoilt(*args: Any) -> Any:
+        loss, metrics = real(*args)
+        return loss * float("nan"), metrics
+
+    running.shop.world.loss = spoilt  # type: ignore[method-assign]
+    with pytest.raises(WmplayError, match="learning_rate"):
+        running.run()
+
+
+@pytest.mark.parametrize(
+    ("wish", "error", "words"),
+    [
+        ({"game": "grid_wrld"}, NotFoundError, "did you mean grid_world"),
+        ({"family": "vae"}, NotFoundError, "There is no family"),
+        ({"family": "state_vae"}, UsageError, "shows a frame: use vae_mdn"),
+        ({"preset": "huge"}, UsageError, "tiny, small, base"),
+        ({"sets": ("hiden_size=8",)}, UsageError, "hidden_size"),
+        ({"steps": None}, UsageError, "--minutes or --steps"),
+        ({"steps": 0}, UsageError, "at least 1"),
+        ({"data": ("nothing",)}, NotFoundError, "There is no dataset"),
+        ({"device": "tpu"}, UsageError, "no device"),
+        ({"slot": "a/b"}, UsageError, "cannot name a slot"),
+        ({"agent": "luck"}, UsageError, "--agent must be one of"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_made(
+    home: Path, wish: dict[str, Any], error: type[WmplayError], words: str
+) -> None:
+    """A typing error must not leave a half-made slot behind."""
+    request = {"game": "grid_world", "slot": "x", "family": "vae_mdn", "preset": "tiny", "steps": 5, **wish}
+    with pytest.raises(error, match=words):
+        prepare(Order(**request))
+    assert not (home / "x").exists()
+
+
+def test_another_model_under_a_taken_name_is_refused(home: Path) -> None:
+    """Nobody's trained slot is overwritten by a slip."""
+    order("cartpole", "state_vae", "x")
+    with pytest.raises(UsageError, match="add --resume"):
+        order("cartpole", "state_vae", "x")
+    with pytest.raises(UsageError, match=r"other settings .hidden_size."):
+        order("cartpole", "state_vae", "x", sets=("hidden_size=64",), resume=True)
+    with pytest.raises(UsageError, match="a state_vae on cartpole"):
+        order("grid_world", "vae_mdn", "x", resume=True)
