@@ -75,7 +75,7 @@ class Ground:
         cos, sin = math.cos(view.angle), math.sin(view.angle)
         self._cover(view.x - sin * self._middle_up, view.y + cos * self._middle_up)
         # pygame's enlarging puts texel 0 into the middle of the first coarse pixel.
-        return self.texels[self._lookup.find(view, self.texel, ENLARGE / 2)]
+        return self.texels.take(self._lookup.find(view, self.texel, ENLARGE / 2))
 
     def _prepare(self, scene: Scene) -> None:
         """Have the quads' outlines ready, a little narrower than they are.

@@ -6,6 +6,7 @@ the surface does not show are dropped in numpy before pygame hears of them.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,9 @@ class Scene:
         # A tile's kerb is drawn right after it, over it: sorting by tile, tile first, gives CarRacing-v3's order.
         numbers = np.array([2 * i for i in range(len(track.tiles))] + [2 * i + 1 for i, _ in track.kerbs])
         order = np.argsort(numbers, kind="stable")
-        self.quads = np.array(track.tiles + [corners for _, corners in track.kerbs])[order]
+        quads = track.tiles + [corners for _, corners in track.kerbs]
+        numbers_in_a_row = chain.from_iterable(chain.from_iterable(quads))
+        self.quads = np.fromiter(numbers_in_a_row, float, 8 * len(quads)).reshape(-1, 4, 2)[order]
         self._order = order
         self._kerb_colors = np.array(
             [(255, 255, 255) if i % 2 == 0 else (255, 0, 0) for i, _ in track.kerbs], float

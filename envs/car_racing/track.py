@@ -61,15 +61,19 @@ def _checkpoints(rng: np.random.Generator) -> list[tuple[float, float, float]]:
     return found
 
 
-def _walk(checkpoints: list[tuple[float, float, float]]) -> list[tuple[float, float, float, float]]:
-    """Walk round the checkpoints for five laps, turning gently towards the next one."""
+def _walk(checkpoints: list[tuple[float, float, float]]) -> tuple[list[float], ...]:
+    """Walk round the checkpoints for five laps, turning gently towards the next one: angles, headings, xs, ys."""
     full, limit, scale = 2 * math.pi, 1.5 * math.pi, original.SCALE
     turn, stride = original.TRACK_TURN_RATE, original.TRACK_DETAIL_STEP
     atan2, cos, sin = math.atan2, math.cos, math.sin
     x, y, beta = 1.5 * original.TRACK_RAD, 0.0, 0.0
     target, laps, far_side = 0, 0, False
     target_angle, target_x, target_y = checkpoints[0]
-    steps: list[tuple[float, float, float, float]] = []
+    # Four lists of floats: thousands of tuples would set the garbage collector off again and again.
+    alphas: list[float] = []
+    headings: list[float] = []
+    xs: list[float] = []
+    ys: list[float] = []
     for _ in range(MAX_STEPS):
         alpha = atan2(y, x)
         if far_side and alpha > 0:
@@ -98,20 +102,24 @@ def _walk(checkpoints: list[tuple[float, float, float]]) -> list[tuple[float, fl
             beta += min(turn, abs(0.001 * aside))
         x += -right_y * stride
         y += right_x * stride
-        steps.append((alpha, before * 0.5 + beta * 0.5, x, y))
+        alphas.append(alpha)
+        headings.append(before * 0.5 + beta * 0.5)
+        xs.append(x)
+        ys.append(y)
         if laps > 4:
             break
-    return steps
+    return alphas, headings, xs, ys
 
 
-def _closed_lap(steps: list[tuple[float, float, float, float]]) -> list[tuple[float, float, float, float]] | None:
+def _closed_lap(walk: tuple[list[float], ...]) -> list[tuple[float, float, float, float]] | None:
     """Cut the last whole lap out of the walk; None where there is none, or where its ends lie apart."""
     start = start_alpha()
     end = -1
-    for i in range(len(steps) - 1, 0, -1):
-        if steps[i][0] > start and steps[i - 1][0] <= start:
+    angles = walk[0]
+    for i in range(len(angles) - 1, 0, -1):
+        if angles[i] > start and angles[i - 1] <= start:
             if end != -1:
-                lap = steps[i : end - 1]
+                lap = list(zip(*[part[i : end - 1] for part in walk], strict=True))
                 break
             end = i
     else:
@@ -181,9 +189,17 @@ def build_tiles(world: Any, track: Track, road_color: np.ndarray) -> tuple[list[
     shape = b2PolygonShape(vertices=[(0, 0), (1, 0), (1, -1), (0, -1)])
     fixture = b2FixtureDef(shape=shape, isSensor=True)
     place = b2BodyDef()
+    set_vertex = shape.set_vertex
+    # What `shape.vertices = ...` does, less its checks of every number, which take a fifth of a reset.
+    finish = getattr(shape, "_b2PolygonShape__set_vertices_internal", None)
     bodies = []
     for index, corners in enumerate(track.tiles):
-        shape.vertices = corners
+        if finish is None:
+            shape.vertices = corners
+        else:
+            for number, (x, y) in enumerate(corners):
+                set_vertex(number, x, y)
+            finish()
         body = world.CreateBody(place)
         body.CreateFixture(fixture)
         body.userData = body
