@@ -8,7 +8,7 @@ import numpy as np
 import pygame
 
 from wmplay.play.fonts import font_path
-from wmplay.play.hud import Hud, Item, Tone
+from wmplay.play.hud import Hud, Item, Tone, error
 from wmplay.play.view import Panel, View
 
 # The dashboard's dark colours.
@@ -21,7 +21,7 @@ TONES: dict[Tone, tuple[int, int, int]] = {
     "warn": (226, 181, 107),
     "alert": (221, 127, 127),
 }
-MARGIN, SIDE, KEY_LINE, TITLE, CURVE, STRIP = 20, 210, 46, 30, 92, 96
+MARGIN, SIDE, KEY_LINE, KEY_GAP, TITLE, CURVE, STRIP = 20, 210, 46, 16, 30, 92, 96
 # Frames up to this size are drawn with hard pixels at a whole factor; larger pictures are scaled smoothly.
 SMALL = 128
 
@@ -99,9 +99,12 @@ class Canvas:
         return boxes[0].unionall(boxes[1:])
 
     def _side(self, surface: pygame.Surface, area: pygame.Rect, hud: Hud) -> None:
-        title = self._text(self._bold, self.title, TEXT)
-        surface.blit(title, (area.left + 2, area.top + 2))
-        y = area.top + title.get_height() + 14
+        y = area.top + 2
+        for font, line in zip((self._bold, self._label), self.title.split(" · "), strict=False):
+            text = self._text(font, line, TEXT if font is self._bold else QUIET)
+            surface.blit(text, (area.left + 2, y), (0, 0, area.width, text.get_height()))
+            y += text.get_height() + 4
+        y += 8
         for column in hud:
             height = 16 + 24 * len(column)
             pygame.draw.rect(surface, SURFACE, (area.left, y, area.width, height), border_radius=8)
@@ -129,25 +132,32 @@ class Canvas:
 
     def _key_line(self, surface: pygame.Surface, area: pygame.Rect) -> None:
         pygame.draw.line(surface, LINE, area.topleft, area.topright)
+        # Help and quit stand at the right whatever the width; the others come as far as there is room.
+        right = area.right - MARGIN
+        for cap, does in reversed(self.keys[-2:]):
+            right -= self._key_width(cap, does)
+            self._key(surface, right, area.centery, cap, does)
+            right -= KEY_GAP
         x = MARGIN
-        for cap, does in self.keys:
-            end = self._key(surface, x, area.centery, cap, does, area.right - MARGIN)
-            if end is None:
+        for cap, does in self.keys[:-2]:
+            width = self._key_width(cap, does)
+            if x + width > right:
                 break
-            x = end + 16
+            self._key(surface, x, area.centery, cap, does)
+            x += width + KEY_GAP
 
-    def _key(self, surface: pygame.Surface, x: int, y: int, cap: str, does: str, limit: int) -> int | None:
-        """Draw a key cap and its meaning; returns where it ends, None if there was no room."""
+    def _key_width(self, cap: str, does: str) -> int:
+        name, meaning = self._text(self._small, cap, TEXT), self._text(self._small, does, QUIET)
+        return max(22, name.get_width() + 12) + 6 + meaning.get_width()
+
+    def _key(self, surface: pygame.Surface, x: int, y: int, cap: str, does: str) -> None:
+        """Draw a key cap and its meaning."""
         name, meaning = self._text(self._small, cap, TEXT), self._text(self._small, does, QUIET)
         box = pygame.Rect(x, y - 11, max(22, name.get_width() + 12), 22)
-        end = box.right + 6 + meaning.get_width()
-        if end > limit:
-            return None
         pygame.draw.rect(surface, SURFACE, box, border_radius=5)
         pygame.draw.rect(surface, LINE, box, 1, border_radius=5)
         surface.blit(name, name.get_rect(center=box.center))
         surface.blit(meaning, meaning.get_rect(midleft=(box.right + 6, y)))
-        return end
 
     def _banner(self, surface: pygame.Surface, area: pygame.Rect, notice: str, detail: str) -> None:
         big = self._text(self._notice, notice, TEXT)
@@ -170,7 +180,7 @@ class Canvas:
         box.clamp_ip(surface.get_rect())
         _shade(surface, box)
         for row, (cap, does) in enumerate(self.keys):
-            self._key(surface, box.left + 24, box.top + 27 + 30 * row, cap, does, box.right)
+            self._key(surface, box.left + 24, box.top + 27 + 30 * row, cap, does)
 
     def _curve(self, surface: pygame.Surface, area: pygame.Rect, view: View) -> None:
         """A line of values over steps, the newest at the right end of what is filled."""
@@ -182,7 +192,7 @@ class Canvas:
         if len(values) < 2:
             return
         top = max(float(values.max()), 1e-6)
-        newest = self._text(self._small, f"{values[-1]:.4f}   peak {top:.4f}", TONES["quiet"])
+        newest = self._text(self._small, f"{error(float(values[-1]))}   peak {error(top)}", TONES["quiet"])
         surface.blit(newest, newest.get_rect(topright=(area.right - 14, area.top + 8)))
         x = inner.left + np.arange(len(values)) * inner.width / max(len(values) - 1, 100)
         y = inner.bottom - values / top * inner.height

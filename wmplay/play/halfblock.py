@@ -25,12 +25,13 @@ STYLES_KEPT = 1 << 15
 def fit(height: int, width: int, columns: int, rows: int) -> tuple[int, int]:
     """The size (height, width) in pixels at which a picture fills `columns` x `rows` cells, its shape kept.
 
-    A cell is two pixels high. Enlarging goes by whole factors only, so that every pixel of a small frame stays square.
+    A cell is two pixels high. Enlarging goes by whole factors only, so that every pixel of a small frame stays square;
+    shrinking ends on a whole cell.
     """
     scale = min(columns / width, 2 * rows / height)
     if scale >= 1:
-        scale = float(int(scale))
-    return max(1, round(height * scale)), max(1, round(width * scale))
+        return height * int(scale), width * int(scale)
+    return max(2, 2 * round(height * scale / 2)), max(1, round(width * scale))
 
 
 def _weights(size: int, target: int) -> np.ndarray:

@@ -77,6 +77,11 @@ def number(value: float) -> str:
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:,.0f}"
 
 
+def error(value: float) -> str:
+    """A mean squared error between pictures, in thousandths as the tables of the field have it: 1.70e-3."""
+    return f"{1000 * value:.2f}e-3"
+
+
 def action_text(action: tuple[float, ...], discrete: bool) -> str:
     """An action in a few characters: 2, or +0.45 1.00 0.00."""
     if discrete:

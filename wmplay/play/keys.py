@@ -38,10 +38,10 @@ COMMANDS: tuple[CommandKey, ...] = (
     CommandKey("cooler", ("-", "["), "cooler"),
     CommandKey("driver", ("t", "tab"), "you / agent"),
     CommandKey("record", ("c", "f9"), "record"),
-    CommandKey("resync", ("y", "f7"), "wake the dream"),
+    CommandKey("resync", ("y", "f7"), "re-sync"),
     CommandKey("rewind", ("backspace", "b"), "rewind"),
     CommandKey("mark", ("m", "f5"), "bookmark"),
-    CommandKey("recall", ("g", "f6"), "go to bookmark"),
+    CommandKey("recall", ("g", "f6"), "go back to it"),
     CommandKey("help", ("h", "?", "f1"), "keys"),
     CommandKey("quit", ("q", "escape"), "quit"),
 )

@@ -19,7 +19,7 @@ from textual.widget import Widget
 from wmplay.core.errors import WmplayError
 from wmplay.play.controls import Latch, Pointer
 from wmplay.play.halfblock import HalfBlockView
-from wmplay.play.hud import Hud
+from wmplay.play.hud import Hud, error
 from wmplay.play.keys import Command, command_table, legend
 from wmplay.play.session import Session
 from wmplay.play.view import View
@@ -70,6 +70,7 @@ class PlayTerminal(App[None]):
     Screen { background: #10141b; }
     #pictures { height: 1fr; }
     .panel { width: 1fr; height: 1fr; }
+    .several { padding: 0 1; }
     .title { height: 1; width: 1fr; text-align: center; color: #d3d8e2; }
     #side { width: 26; height: 1fr; padding: 1 2 0 1; }
     #strip { height: 4; padding: 0 1; }
@@ -106,7 +107,7 @@ class PlayTerminal(App[None]):
         view = self.session.view()
         with Horizontal(id="pictures"):
             for panel in view.panels:
-                with Vertical(classes="panel"):
+                with Vertical(classes="panel several" if self._wide else "panel"):
                     if panel.title:
                         yield Lines(Text(panel.title, justify="center"), classes="title")
                     yield HalfBlockView(panel.frame)
@@ -172,6 +173,8 @@ class PlayTerminal(App[None]):
             return
         self._hud_at = moment
         self.query_one("#notice", Lines).show(_notice(view))
+        for title, panel in zip(self.query(".title").results(Lines), view.panels, strict=False):
+            title.show(Text(panel.title, justify="center"))
         if self._wide:
             self.query_one("#strip", Lines).show(_strip(view.hud, self.size.width - 2))
         else:
@@ -245,7 +248,9 @@ def _notice(view: View) -> Text:
 
 
 def _side(title: str, hud: Hud, width: int) -> Text:
-    text = Text(no_wrap=True, overflow="ellipsis").append(title, "bold " + TONES["plain"]).append("\n\n")
+    text = Text(no_wrap=True, overflow="ellipsis")
+    name, _, subtitle = title.partition(" · ")
+    text.append(name + "\n", "bold " + TONES["plain"]).append(subtitle + "\n\n", LABEL)
     for column in hud:
         for item in column:
             gap = max(1, width - len(item.label) - len(item.value))
@@ -277,7 +282,7 @@ def _curve(view: View, width: int) -> Text:
     if not values:
         return text
     top = max(*values, 1e-6)
-    text.append(f"   {values[-1]:.4f}   peak {top:.4f}\n", TONES["quiet"])
+    text.append(f"   {error(values[-1])}   peak {error(top)}\n", TONES["quiet"])
     eighths = [round(24 * value / top) for value in values]
     for floor in (16, 8, 0):
         text.append("".join(BARS[min(max(height - floor, 0), 8)] for height in eighths) + "\n", "#7aa2c9")

@@ -16,7 +16,7 @@ from wmplay.agents.protocol import Agent
 from wmplay.core.errors import UsageError
 from wmplay.play.controls import Controls
 from wmplay.play.engine import Settings
-from wmplay.play.hud import Item
+from wmplay.play.hud import Item, error
 from wmplay.play.keys import Command
 from wmplay.play.opening import Wish, agent_of, controls_of
 from wmplay.play.protocols import World
@@ -59,9 +59,11 @@ class Twin(Session):
         picture: Callable[[np.ndarray], np.ndarray],
         agent: Agent | None = None,
     ) -> None:
+        # A board that waits for its player shows all there is in one picture; what moves takes a few to be read.
+        self.context = 1 if controls.waits else CONTEXT
         self.dream = dream
         self._picture = picture
-        self._rows: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=CONTEXT)
+        self._rows: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=self.context)
         self._drift: deque[float] = deque(maxlen=CURVE_KEPT)
         super().__init__(env, controls, settings, agent)
 
@@ -76,7 +78,7 @@ class Twin(Session):
     @property
     def reading(self) -> bool:
         """Whether the dream still reads real steps."""
-        return self.steps < CONTEXT - 1
+        return self.steps < self.context - 1
 
     def reset(self) -> None:
         self._drift.clear()
@@ -90,7 +92,7 @@ class Twin(Session):
         """Set the dream to what the real game's last steps show."""
         seen, acted = zip(*self._rows, strict=True)
         first = np.zeros(len(seen), bool)
-        first[0] = self.steps < CONTEXT
+        first[0] = self.steps < self.context
         context = {"observation": np.stack(seen), "action": np.stack(acted), "first": first}
         self.dream.reset(seed=self.seed, options={"context": context})
         self._open_steps, self._dream_return, self.dream_over = 0, 0.0, False
@@ -144,7 +146,7 @@ class Twin(Session):
 
     def extra_items(self) -> tuple[Item, ...]:
         return (
-            Item("drift", f"{self._drift[-1]:.4f}" if self._drift else "0"),
+            Item("drift", error(self._drift[-1])),
             Item("alone for", f"{self._open_steps} steps"),
             Item("dream return", f"{self._dream_return:.2f}"),
         )
