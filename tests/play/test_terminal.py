@@ -116,6 +116,18 @@ async def test_the_twin_shows_three_pictures_and_the_curve(clock: Clock) -> None
         assert "alone for" in said(app, "strip")
 
 
+async def test_the_key_line_keeps_help_and_quit_and_help_shows_every_key(open_session: Open) -> None:
+    app = PlayTerminal(open_session(TinyDream(), agent=Always(1), fps=50.0))
+    async with app.run_test(size=(60, 24)) as pilot:
+        await pilot.pause(0.05)
+        line = said(app, "keys")
+        assert "\n" not in line and line.rstrip().endswith("Q quit") and "H keys" in line and "rewind" not in line
+        await pilot.press("h")
+        await pilot.pause(0.05)
+        assert "rewind" in said(app, "keys") and max(map(len, said(app, "keys").split("\n"))) <= 60
+        assert app.query_one("#keys").region.height == said(app, "keys").count("\n") + 1
+
+
 async def test_it_fits_into_80x24_and_is_pictured(open_session: Open, tmp_path: Path) -> None:
     from PIL import Image
 

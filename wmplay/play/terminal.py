@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,16 +18,12 @@ from textual.widget import Widget
 from wmplay.core.errors import WmplayError
 from wmplay.play.controls import Latch, Pointer
 from wmplay.play.halfblock import HalfBlockView
-from wmplay.play.hud import Hud, error
 from wmplay.play.keys import Command, command_table, legend
 from wmplay.play.session import Session
-from wmplay.play.view import View
+from wmplay.play.terminal_text import curve, key_lines, notice, side, strip
 
-TONES = {"plain": "#d3d8e2", "quiet": "#9aa3b2", "good": "#86b98a", "warn": "#e2b56b", "alert": "#dd7f7f"}
-LABEL, KEY, LINE = "#7d8798", "#e2b56b", "#2b3443"
 # Figures change faster than anybody reads; redrawing them less often leaves the time and bytes to the picture.
 HUD_SECONDS = 0.12
-BARS = " ▁▂▃▄▅▆▇█"
 # Textual's names of keys that have a shorter one in the table.
 NAMES = {"pageup": "pageup", "pagedown": "pagedown", "return": "enter", "ctrl+h": "backspace"}
 
@@ -76,7 +71,7 @@ class PlayTerminal(App[None]):
     #strip { height: 4; padding: 0 1; }
     #curve { height: 4; padding: 0 1; color: #7aa2c9; }
     #notice { height: 1; text-align: center; }
-    #keys { height: auto; max-height: 3; padding: 0 1; background: #151a23; }
+    #keys { height: 1; padding: 0 1; background: #151a23; }
     """
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -101,6 +96,7 @@ class PlayTerminal(App[None]):
         self._hud_at = -math.inf
         self._timer: Timer | None = None
         self._sleeping = False
+        self._every_key = False
         self._wide = len(session.panels()) > 1
 
     def compose(self) -> ComposeResult:
@@ -118,7 +114,7 @@ class PlayTerminal(App[None]):
             yield Lines(id="curve")
         if self._wide:
             yield Lines(id="strip")
-        yield Lines(_key_line(self._legend), id="keys")
+        yield Lines(id="keys")
 
     def on_mount(self) -> None:
         self.title = self.session.settings.title
@@ -172,15 +168,15 @@ class PlayTerminal(App[None]):
         if not hud or (moment - self._hud_at < HUD_SECONDS and not now):
             return
         self._hud_at = moment
-        self.query_one("#notice", Lines).show(_notice(view))
+        self.query_one("#notice", Lines).show(notice(view))
         for title, panel in zip(self.query(".title").results(Lines), view.panels, strict=False):
             title.show(Text(panel.title, justify="center"))
         if self._wide:
-            self.query_one("#strip", Lines).show(_strip(view.hud, self.size.width - 2))
+            self.query_one("#strip", Lines).show(strip(view.hud, self.size.width - 2))
         else:
-            self.query_one("#side", Lines).show(_side(self.session.settings.title, view.hud, 23))
+            self.query_one("#side", Lines).show(side(self.session.settings.title, view.hud, 23))
         if view.curve_title:
-            self.query_one("#curve", Lines).show(_curve(view, self.size.width - 2))
+            self.query_one("#curve", Lines).show(curve(view, self.size.width - 2))
 
     # --- keys and mouse -----------------------------------------------------------------------------------------------
 
@@ -197,7 +193,8 @@ class PlayTerminal(App[None]):
         elif command == "quit":
             self.exit()
         elif command == "help":
-            self._more_keys()
+            self._every_key = not self._every_key
+            self._show_keys()
         else:
             self._command(command)
         if not self.session.paused:
@@ -207,11 +204,15 @@ class PlayTerminal(App[None]):
         self.session.command(command, self._held() | self._tapped)
         self._draw(hud=True, now=True)
 
-    def _more_keys(self) -> None:
-        """Show every key in the key line, or as many as fit into one line."""
+    def _show_keys(self) -> None:
+        """The key line, or every key after `help`."""
+        text = key_lines(self._legend, self.size.width - 2, self._every_key)
         keys = self.query_one("#keys", Lines)
-        keys.styles.max_height = 12 if keys.styles.max_height and keys.styles.max_height.value == 3 else 3
-        keys.refresh(layout=True)
+        keys.styles.height = text.plain.count("\n") + 1
+        keys.show(text)
+
+    def on_resize(self) -> None:
+        self._show_keys()
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         self._buttons.add(event.button)
@@ -231,62 +232,6 @@ class PlayTerminal(App[None]):
         x = (event.screen_x - picture.x - picture.width / 2) / max(picture.width / 4, 1)
         held = bool(self._buttons)
         self.pointer = Pointer(max(-1.0, min(1.0, x)), 1 in self._buttons, 3 in self._buttons) if held else None
-
-
-def _key_line(keys: Sequence[tuple[str, str]]) -> Text:
-    line = Text()
-    for cap, does in keys:
-        # Non-breaking inside a pair: a narrow terminal breaks between keys.
-        line.append(f"{cap}\u00a0", KEY).append(does.replace(" ", "\u00a0"), LABEL).append("  ")
-    return line
-
-
-def _notice(view: View) -> Text:
-    text = Text(justify="center", no_wrap=True, overflow="ellipsis")
-    text.append(view.notice, "bold " + TONES["plain"])
-    return text.append(f"  {view.detail}", LABEL) if view.detail else text
-
-
-def _side(title: str, hud: Hud, width: int) -> Text:
-    text = Text(no_wrap=True, overflow="ellipsis")
-    name, _, subtitle = title.partition(" · ")
-    text.append(name + "\n", "bold " + TONES["plain"]).append(subtitle + "\n\n", LABEL)
-    for column in hud:
-        for item in column:
-            gap = max(1, width - len(item.label) - len(item.value))
-            text.append(item.label, TONES["alert"] if item.label[0] == "●" else LABEL).append(" " * gap)
-            text.append(item.value + "\n", TONES[item.tone])
-        text.append("─" * width + "\n", LINE)
-    return text
-
-
-def _strip(hud: Hud, width: int) -> Text:
-    """The columns side by side, for pictures that need the whole width."""
-    text = Text(no_wrap=True, overflow="ellipsis")
-    cell = width // len(hud)
-    for row in range(max(len(column) for column in hud)):
-        for column in hud:
-            label, value, tone = "", "", "plain"
-            if row < len(column):
-                label, value, tone = column[row].label, column[row].value, column[row].tone
-            text.append(f"{label} ", LABEL).append(value, TONES[tone])
-            text.append(" " * max(1, cell - len(label) - 1 - len(value)))
-        text.append("\n")
-    return text
-
-
-def _curve(view: View, width: int) -> Text:
-    """The curve as three lines of eighth blocks under its title, one column a step, the newest at the right."""
-    values = view.curve[-width:]
-    text = Text(no_wrap=True).append(view.curve_title, LABEL)
-    if not values:
-        return text
-    top = max(*values, 1e-6)
-    text.append(f"   {error(values[-1])}   peak {error(top)}\n", TONES["quiet"])
-    eighths = [round(24 * value / top) for value in values]
-    for floor in (16, 8, 0):
-        text.append("".join(BARS[min(max(height - floor, 0), 8)] for height in eighths) + "\n", "#7aa2c9")
-    return text
 
 
 def run_terminal(session: Session, ticks: int | None = None, screenshot: Path | None = None) -> None:
