@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+# Threads of torch that wait by spinning slow each other down a hundredfold on a busy machine; read when torch loads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @dataclass(frozen=True)
 class Outcome:

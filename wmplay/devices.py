@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar
 
+import psutil
 import torch
 from torch import Generator
 
@@ -95,12 +96,13 @@ def candidates(device: Device) -> tuple[Precision, ...]:
     """What is worth trying on this device; the first is the plain one."""
     threads = torch.get_num_threads() if device.name == "cpu" else 0
     plain = Precision(threads=threads)
+    alone = (Precision(threads=1),) if threads > 1 else ()
     if device.name == "mps":
         return (plain,)
     last = Precision(channels_last=True, matmul="high" if device.name == "cuda" else "highest", threads=threads)
     half = Precision(bf16=True, channels_last=True, matmul="high", threads=threads)
     medium = Precision(channels_last=True, matmul="medium", threads=threads)
-    return (plain, last, half) if device.name == "cuda" else (plain, last, medium, half)
+    return (plain, last, half) if device.name == "cuda" else (plain, *alone, last, medium, half)
 
 
 def fastest(
@@ -124,9 +126,16 @@ def fastest(
     options = tuple(tried) or candidates(device)
     took = [seconds(option) for option in options]
     best = min(range(len(options)), key=lambda i: took[i] * (1.0 if i else 0.9))
+    if _busy():
+        return options[best]  # good for this run, but no fact about the machine
     with FileLock(str(file) + ".lock"):
         atomic.write_json(file, {**_read(file), full: options[best].to_json()})
     return options[best]
+
+
+def _busy() -> bool:
+    """Whether others keep more than half of the cores at work, so that a measurement says little."""
+    return psutil.cpu_percent(0.2) > 50.0
 
 
 def _read(file: Any) -> dict[str, Any]:

@@ -6,9 +6,8 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 
 from envs.errors import GameError
@@ -54,9 +53,15 @@ def root(
 for _name in MODULES:
     importlib.import_module(f"wmplay.cli.{_name}").register(app)
 
+# The base of what the parser raises. Typer brings a click of its own since 0.26 and uses the installed one before.
+_WRONG_USAGE: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one sentence on stderr and its exit code, never a traceback."""
+    # Read when torch is loaded: its threads then sleep while they wait, instead of spinning. With a game, a dashboard
+    # and a training on the same cores, spinning costs a factor of ten to a hundred.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = app(standalone_mode=False)
     except WmplayError as error:
@@ -65,12 +70,12 @@ def main() -> None:
     except GameError as error:  # a game of the user's own that breaks in the middle of play
         typer.echo(f"wmplay: {error}", err=True)
         code = 1
-    except click.exceptions.Exit as error:
+    except typer.Exit as error:
         code = error.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         typer.echo("wmplay: interrupted.", err=True)
         code = 130
-    except click.ClickException as error:
+    except _WRONG_USAGE as error:
         error.show()
         code = 2
     except BrokenPipeError:

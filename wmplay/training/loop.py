@@ -54,6 +54,12 @@ class Loop:
 
     def run(self) -> End:
         """Work until the recipe is done or somebody stops it. Raises WmplayError for what a user can put right."""
+        try:
+            return self._run()
+        finally:
+            self.shop.plain()
+
+    def _run(self) -> End:
         index, state, used, budget = self._resume()
         for number, phase in enumerate(self.phases):
             if number < index:

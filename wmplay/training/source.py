@@ -14,7 +14,7 @@ import torch
 from wmplay.core import atomic
 from wmplay.core.episodes import Dataset
 from wmplay.core.segments import SegmentArrays, SegmentSampler
-from wmplay.devices import Device, Precision, set_layout
+from wmplay.devices import Device, set_layout
 from wmplay.worlds.protocol import PhaseSpec, Segment
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def encode_all(shop: Workshop, trained: Sequence[str]) -> list[np.ndarray]:
     folder = shop.path / "train" / "cache"
     # The same layout and precision whatever ran before, so that encodings made again are the same bit for bit.
     world = set_layout(shop.world.eval(), torch.contiguous_format)
-    Precision(threads=torch.get_num_threads() if shop.device.name == "cpu" else 0).apply()
+    shop.plain()
     mark = _fingerprint(shop, trained)
     index = folder / "index.json"
     datasets = shop.datasets()

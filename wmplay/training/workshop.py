@@ -16,7 +16,7 @@ from wmplay.core.catalog import Game
 from wmplay.core.episodes import Dataset, find_dataset
 from wmplay.core.errors import WmplayError
 from wmplay.core.slots import SlotInfo
-from wmplay.devices import Device
+from wmplay.devices import Device, Precision
 from wmplay.dreams.load import build_world
 from wmplay.training.settings import Settings
 from wmplay.worlds.protocol import World
@@ -43,6 +43,8 @@ class Workshop:
     say: Callable[[str], None]
     working: Callable[[str], None]
     phase_index: int = 0
+    # Threads the process began with; phases may use fewer.
+    threads: int = field(default_factory=torch.get_num_threads)
     # Names of the datasets in use; the collect phase fills them in when none were given.
     data: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
@@ -51,6 +53,12 @@ class Workshop:
     extra: dict[str, Any] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     _open: dict[str, Dataset] = field(default_factory=dict)
+
+    def plain(self) -> Precision:
+        """Float32 on all threads, made to hold from now on: where every phase starts from."""
+        precision = Precision(threads=self.threads)
+        precision.apply()
+        return precision
 
     def datasets(self) -> list[Dataset]:
         """The training data. Raises WmplayError if a dataset has gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import time
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 FLOOR = 0.02
 # A run shorter than this many steps, or minutes, is not worth a measurement of precisions.
 WORTH_STEPS, WORTH_MINUTES = 500, 1.0
+# Networks with fewer parameters gain nothing from a second thread.
+SMALL = 200_000
 # Steps with a loss that is no number, in a row, before training gives up.
 PATIENCE = 20
 
@@ -55,12 +58,14 @@ class WorldPhase(Phase):
     def _choose(self, shop: Workshop) -> Precision:
         """The precision asked for, or the fastest on this machine if the run is long enough to earn the measurement."""
         asked = shop.settings.precision
-        threads = torch.get_num_threads() if shop.device.name == "cpu" else 0
+        plain = shop.plain()
+        if sum(p.numel() for p in self._parameters) < SMALL:
+            plain = dataclasses.replace(plain, threads=1)
         if asked == "bf16":
-            return Precision(bf16=True, channels_last=True, threads=threads)
+            return dataclasses.replace(plain, bf16=True, channels_last=True)
         short = (shop.settings.steps or WORTH_STEPS) < WORTH_STEPS or (shop.settings.minutes or 99) < WORTH_MINUTES
         if asked == "float32" or short:
-            return Precision(threads=threads)
+            return plain
         shop.say("measuring which precision is fastest on this machine")
         sizes = (
             f"{shop.info.family} {self.name} {self.spec.batch}x{self.spec.length} {sorted(shop.info.config.items())}"
@@ -91,7 +96,6 @@ class WorldPhase(Phase):
             if repeat > 1 and time.perf_counter() - started > 2.0:
                 break
         self._source.load_state(keep)
-        Precision().apply()
         return best
 
     def _apply(self) -> None:
