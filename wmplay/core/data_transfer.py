@@ -55,7 +55,8 @@ def import_dataset(
 ) -> tuple[Path, list[str]]:
     """Take in a zip of ours, arrays (folder or .npz) or `minari:NAME`; returns the folder and what was left out.
 
-    game: which game the play is of; needed for arrays. A new name becomes a game of which only data exists.
+    game: which game the play is of; needed for arrays, else the dataset says. A new name
+    becomes a game of which only data exists.
     Raises WmplayError if nothing of it can be used.
     """
     text = str(source)
@@ -68,9 +69,9 @@ def import_dataset(
     if not path.exists():
         raise NotFoundError(f"There is no file or folder {path}.")
     if path.suffix == ".zip":
-        return _import_zip(path, name)
+        return _import_zip(path, game, name)
     if (path / "dataset.json").exists():
-        return _import_folder(path, name)
+        return _import_folder(path, game, name)
     known = builtin_game(game) if game else None
     return _take_in(read_arrays(path, _expected(known)), game, name or _tame(path.stem), held_out)
 
@@ -105,7 +106,7 @@ def _expected(game: Game | None) -> ActionSpec | None:
     return None
 
 
-def _import_zip(path: Path, name: str | None) -> tuple[Path, list[str]]:
+def _import_zip(path: Path, game: str | None, name: str | None) -> tuple[Path, list[str]]:
     built = paths.home() / "episodes" / f".importing-{secrets.token_hex(4)}"
     try:
         with atomic.writing(built), zipfile.ZipFile(path) as archive:
@@ -116,14 +117,14 @@ def _import_zip(path: Path, name: str | None) -> tuple[Path, list[str]]:
                 out.parent.mkdir(exist_ok=True)
                 with archive.open(entry) as stream, out.open("wb") as file:
                     shutil.copyfileobj(stream, file, 1 << 20)
-        return _place(built, path, name or _tame(path.stem))
+        return _place(built, path, game, name or _tame(path.stem))
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as why:
         raise WmplayError(f"{path} is damaged or cut short, or is no exported dataset: {why}.") from why
     finally:
         shutil.rmtree(built, ignore_errors=True)
 
 
-def _import_folder(path: Path, name: str | None) -> tuple[Path, list[str]]:
+def _import_folder(path: Path, game: str | None, name: str | None) -> tuple[Path, list[str]]:
     built = paths.home() / "episodes" / f".importing-{secrets.token_hex(4)}"
     try:
         with atomic.writing(built):
@@ -134,7 +135,7 @@ def _import_folder(path: Path, name: str | None) -> tuple[Path, list[str]]:
                 for file in _FILES:
                     if (shard / file).is_file():
                         shutil.copyfile(shard / file, built / shard.name / file)
-        return _place(built, path, name or _tame(path.name))
+        return _place(built, path, game, name or _tame(path.name))
     finally:
         shutil.rmtree(built, ignore_errors=True)
 
@@ -155,7 +156,7 @@ def _check_zip(entries: Sequence[zipfile.ZipInfo], path: Path) -> None:
         raise WmplayError(f"{path} would unpack to {total / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free.")
 
 
-def _place(built: Path, source: Path, name: str) -> tuple[Path, list[str]]:
+def _place(built: Path, source: Path, wanted: str | None, name: str) -> tuple[Path, list[str]]:
     """Check an unpacked dataset and put it under its game."""
     try:
         data = Dataset(built)
@@ -166,9 +167,11 @@ def _place(built: Path, source: Path, name: str) -> tuple[Path, list[str]]:
             f"{source} is refused: no episode of it can be used ({(data.problems or ['it is empty'])[0]})."
         )
     try:
-        game = find_game(data.game)
+        game = find_game(wanted or data.game)
     except NotFoundError:
-        game = save_data_game(_tame(data.game), data.observation.kind, str(data.action))
+        game = save_data_game(_tame(wanted or data.game), data.observation.kind, str(data.action))
+    if wanted is not None:
+        atomic.write_json(built / "dataset.json", {**data.meta, "game": game.short or game.id})
     target = _free(game, name)
     with atomic.writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,11 +58,13 @@ def write_minari(data: Dataset, name: str) -> str:
         )  # fmt: skip
     spaces = importlib.import_module("gymnasium.spaces")
     try:
-        minari.create_dataset_from_buffers(
-            dataset_id=name, buffer=buffers, observation_space=_space(spaces, data.observation),
-            action_space=_space(spaces, data.action), algorithm_name=", ".join(data.players) or "unknown",
-            description=f"Recorded with wmplay from {data.game}.",
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it would like an author, a link and an environment
+            minari.create_dataset_from_buffers(
+                dataset_id=name, buffer=buffers, observation_space=_space(spaces, data.observation),
+                action_space=_space(spaces, data.action), algorithm_name=", ".join(data.players) or "unknown",
+                description=f"Recorded with wmplay from {data.game}.",
+            )  # fmt: skip
     except ValueError as why:
         raise WmplayError(f"Minari did not take the dataset: {why}.") from why
     return name
@@ -71,7 +74,7 @@ def _minari() -> Any:
     try:
         return importlib.import_module("minari")
     except ImportError as why:
-        raise WmplayError('Minari datasets need the package minari: pip install "minari[hdf5,create]".') from why
+        raise WmplayError('Minari datasets need the package minari: pip install "minari[hdf5]".') from why
 
 
 def _observation(space: Any, name: str) -> ObservationSpec:

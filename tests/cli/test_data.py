@@ -1,0 +1,72 @@
+"""`wmplay data …` as a person or a script uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from core.conftest import VECTOR, record
+
+from wmplay.core import paths
+
+Cli = Callable[..., object]
+
+
+@pytest.fixture
+def mine(home: Path) -> Path:
+    return record(paths.episodes_dir("cartpole") / "mine", [3, 9], VECTOR)
+
+
+def test_list_and_show(mine: Path, run_cli: Cli) -> None:
+    (row,) = run_cli("data", "--json").json
+    assert {"name", "game", "steps", "episodes", "size_bytes", "created", "held_out", "players", "complete"} <= set(row)
+    assert (row["name"], row["steps"], row["episodes"]) == ("mine", 12, 2)
+    assert run_cli("data", "--game", "grid_world", "--json").json == []
+    shown = run_cli("data", "show", "mine", "--json").json
+    assert (shown["mean_length"], shown["terminated"]) == (6.0, 2)
+    assert "mine" in run_cli("data").stdout
+    assert "Discrete(2)" in run_cli("data", "show", "mine").stdout
+
+
+def test_problems_are_told_on_stderr(mine: Path, run_cli: Cli) -> None:
+    rewards = np.load(mine / "shard-00000" / "rewards.npy", mmap_mode="r+")
+    rewards[2] = np.nan
+    rewards.flush()
+    done = run_cli("data", "show", "mine")
+    assert "left out: shard-00000/rewards.npy: episode 0: rewards is not a finite number" in done.stderr
+
+
+def test_out_in_and_deleted(mine: Path, run_cli: Cli, tmp_path: Path) -> None:
+    for target in ("x.zip", "x.npz", "folder"):
+        assert run_cli("data", "export", "mine", tmp_path / target).code == 0
+        done = run_cli("data", "import", tmp_path / target, "--game", "cartpole", "--name", "back")
+        assert (done.code, done.stdout.strip()) == (0, "cartpole/back")
+        assert "2 episodes, 12 steps" in done.stderr
+        assert run_cli("data", "delete", "back").code == 2, "it asks"
+        assert run_cli("data", "delete", "back", "--yes").code == 0
+    assert [row["name"] for row in run_cli("data", "--json").json] == ["mine"]
+
+
+def test_a_newcomers_own_frames(home: Path, run_cli: Cli, tmp_path: Path) -> None:
+    """No environment, just arrays: the recipe of `wmplay data import --help`."""
+    ends = np.array([0, 0, 1, 0, 2])
+    np.savez(
+        tmp_path / "own.npz",
+        frames=np.zeros((5, 64, 64, 3), np.uint8),
+        actions=np.array([[0.1, -0.2]] * 5),
+        rewards=np.ones(5),
+        ends=ends,
+    )
+    done = run_cli("data", "import", tmp_path / "own.npz", "--game", "my_robot")
+    assert (done.code, done.stdout.strip()) == (0, "my_robot/own")
+    listed = {row["short"]: row for row in run_cli("games", "--json").json}
+    assert (listed["my_robot"]["observation"], listed["my_robot"]["actions"]) == ("frame", "Box(2)")
+
+
+@pytest.mark.parametrize("args", [("show", "none"), ("delete", "none", "--yes"), ("export", "none", "x.zip")])
+def test_an_unknown_dataset_is_exit_code_3(home: Path, run_cli: Cli, args: tuple[str, ...]) -> None:
+    done = run_cli("data", *args)
+    assert done.code == 3
+    assert "There is no dataset 'none'" in done.stderr
