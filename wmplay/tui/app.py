@@ -56,7 +56,8 @@ class WmplayApp(App[None]):
         self.poller.stop()
 
     @on(SnapshotArrived)
-    def _show(self, event: SnapshotArrived) -> None:
+    async def _show(self, event: SnapshotArrived) -> None:
+        await self.dashboard.load()
         for task in event.snapshot.tasks:
             before = next((row for row in self.dashboard.state.tasks if row.id == task.id), None)
             if task.state == "failed" and before is not None and before.state == "running":

@@ -132,7 +132,7 @@ def read_report(path: Path) -> tuple[tuple[str, ...], ...]:
     report = json.loads(path.read_text(encoding="utf-8"))
     regimes = report.get("regimes", {})
     keys = [key for key in KEYS if any(key in by_key for by_key in regimes.values())]
-    lines: list[tuple[str, ...]] = [("k", *keys)]
+    lines: list[tuple[str, ...]] = [("open loop, k =", *keys)]
     for regime, by_key in regimes.items():
         for figure in ("skill", "exact", "road_iou", "psnr"):
             cells = [_mean(by_key.get(key, {}).get(figure)) for key in keys]

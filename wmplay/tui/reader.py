@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wmplay.core.errors import WmplayError
-from wmplay.tui.details import DetailReader
+from wmplay.tui.details import MINOR, DetailReader
 from wmplay.tui.run_watch import RunWatch
 from wmplay.tui.snapshot import DatasetRow, GameRow, JobRow, SlotRow, Snapshot, Subject
 from wmplay.tui.tasks import TaskStore
@@ -162,12 +162,14 @@ def dataset_row(info: dict[str, Any]) -> DatasetRow:
     )  # fmt: skip
 
 
-def _figures(metrics: Any) -> tuple[tuple[str, str], ...]:
-    """A slot's own summary: at most six plain numbers."""
-    if not isinstance(metrics, dict):
-        return ()
-    plain = [(name, value) for name, value in metrics.items() if isinstance(value, int | float)]
-    return tuple((str(name)[:9], f"{value:.4g}") for name, value in plain[:6])
+def _figures(metrics: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """A slot's own summary: the last plain numbers of its training, at most eight."""
+    plain = [
+        (name.replace("_", " ").replace("/", " "), f"{value:.4g}")
+        for name, value in metrics.items()
+        if isinstance(value, int | float) and not name.endswith(MINOR)
+    ]
+    return tuple(plain[-8:])
 
 
 def _moment(text: str) -> float:

@@ -64,6 +64,10 @@ class DashboardScreen(Screen[None]):
 
     # --- the state ---
 
+    async def load(self) -> None:
+        """Bring what the first paint did not need."""
+        await self.query_one(DetailPane).load()
+
     def show(self, state: Snapshot) -> None:
         """Draw a new snapshot."""
         before, self.state = self.state, state

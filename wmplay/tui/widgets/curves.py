@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Grid
 from textual.widgets import Static
@@ -19,7 +18,7 @@ LOG_FROM = 30.0  # a curve that spans more than this ratio is drawn on a logarit
 
 
 class Curves(Grid):
-    """Up to four charts. Plotext is loaded when the first curve arrives, long after the first paint."""
+    """Up to four charts. Plotext and numpy are loaded when the first curve arrives, after the first paint."""
 
     def __init__(self, **widget: Any) -> None:
         super().__init__(**widget)
@@ -78,6 +77,8 @@ class Curves(Grid):
 
 def draw_curve(plot: PlotextPlot, curve: Curve) -> None:
     """Draw one metric: its band between smallest and largest, its newest value in the title."""
+    import numpy as np
+
     style = plot.app.theme_variables
     line, band = _rgb(style["primary"]), _rgb(style["border"])
     known = np.isfinite(curve.low) & np.isfinite(curve.high)
@@ -103,8 +104,8 @@ def draw_curve(plot: PlotextPlot, curve: Curve) -> None:
 
 
 def _log_ticks(plt: Any, low: float, high: float) -> None:
-    ticks = np.linspace(low, high, 4)
-    plt.yticks(ticks.tolist(), [f"{10**tick:.2g}" for tick in ticks])
+    ticks = [low + (high - low) * part / 3 for part in range(4)]
+    plt.yticks(ticks, [f"{10**tick:.2g}" for tick in ticks])
 
 
 def _rgb(hex_colour: str) -> tuple[int, int, int]:

@@ -115,17 +115,23 @@ def _slot(state: Snapshot, key: str) -> Content:
     job = state.job_of(row.name)
     if job is not None:
         lines.append(_line("job", glyph(job.state), f" {job.state} {job.progress:.0%}"))
-    lines.extend(_line(name, value) for name, value in row.figures)
-    table = state.detail.table if state.detail and state.detail.subject == Subject("slot", key) else ()
-    if table:
-        widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-        lines.append(Content(""))
-        for index, line in enumerate(table):
-            cells = "  ".join(
-                cell.rjust(width) if n else cell.ljust(width)
-                for n, (cell, width) in enumerate(zip(line, widths, strict=True))
-            )
-            lines.append(Content.styled(cells, MUTED) if index == 0 else Content(cells))
-    elif row.ok:
+    wide = max((len(name) for name, _ in row.figures), default=0) + 2
+    lines.extend(Content.assemble((name.ljust(wide), MUTED), value) for name, value in row.figures)
+    if not (state.detail and state.detail.subject == Subject("slot", key) and state.detail.table):
         lines.append(Content.styled("no report card: e makes one", MUTED))
+    return _lines(lines)
+
+
+def table(rows: Sequence[Sequence[str]]) -> Content:
+    """A report card's figures in columns, header first."""
+    if not rows:
+        return Content("")
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for index, row in enumerate(rows):
+        cells = " ".join(
+            cell.rjust(max(4, width)) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append(Content.styled(cells, MUTED) if index == 0 else Content(cells))
     return _lines(lines)
