@@ -91,8 +91,10 @@ def encode_all(shop: Workshop, trained: Sequence[str]) -> list[np.ndarray]:
 def _encode(world: Any, data: Dataset, file: Path, shop: Workshop) -> None:
     out: np.memmap | None = None
     for start in range(0, data.rows, _ROWS):
-        rows = torch.from_numpy(data.read(start, start + _ROWS)).to(shop.device.torch)
-        encoded = world.encode(rows).cpu().numpy()
+        rows = torch.from_numpy(data.read(max(0, start - 1), start + _ROWS)).to(shop.device.torch)
+        now = rows[1:] if start else rows
+        before = rows[:-1] if start else torch.cat((rows[:1], rows[:-1]))
+        encoded = world.encode_after(before, now).cpu().numpy()
         if out is None:
             out = np.lib.format.open_memmap(file, "w+", encoded.dtype, (data.rows, *encoded.shape[1:]))
         out[start : start + len(encoded)] = encoded

@@ -101,6 +101,10 @@ class World(nn.Module, ABC):
         """Deterministic encoding [N, ...] of observations [N, ...] for phases with `encoded=True`."""
         raise TypeError(f"{type(self).__name__} has no encoded phase")
 
+    def encode_after(self, previous: Tensor, observation: Tensor) -> Tensor:  # noqa: ARG002
+        """`encode` for families that must also see the row before (the row itself at a dataset's start)."""
+        return self.encode(observation)
+
     @abstractmethod
     def begin(self, context: Segment, generator: torch.Generator | None = None) -> State:
         """Read real rows [B, C] and arrive at a latent state after the last of them."""

@@ -1,0 +1,107 @@
+"""A map that wraps around, and a camera that moves over it: poses, and reading and writing pictures through them.
+
+Shapes: B batch, H W view, N side of the map in texels. A pose is (x, y, angle) [B, 3] in view widths of one pixel and
+radians; a motion is the same for one step, seen from the camera. Pixels and texels have their centres at i + 0.5.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Texels at the rim of the map that are forgotten before the other side of the wrap could be mistaken for them.
+RIM = 6
+
+
+def rotate(vectors: Tensor, angle: Tensor) -> Tensor:
+    """Vectors [B, ..., 2] turned by angle [B]."""
+    shape = (-1,) + (1,) * (vectors.dim() - 2)
+    cosine, sine = angle.cos().view(shape), angle.sin().view(shape)
+    x, y = vectors[..., 0], vectors[..., 1]
+    return torch.stack((cosine * x - sine * y, sine * x + cosine * y), dim=-1)
+
+
+def compose(pose: Tensor, motion: Tensor) -> Tensor:
+    """The pose [B, 3] after a motion [B, 3] that is given in the camera's own directions."""
+    shift = rotate(motion[:, None, :2], pose[:, 2]).squeeze(1)
+    return torch.cat((pose[:, :2] + shift, pose[:, 2:] + motion[:, 2:]), dim=-1)
+
+
+def pixel_centres(height: int, width: int, device: torch.device | None = None) -> Tensor:
+    """Pixel centres [H, W, 2] as (x, y), measured from the middle of the picture."""
+    y = torch.arange(height, device=device) + 0.5 - height / 2
+    x = torch.arange(width, device=device) + 0.5 - width / 2
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+
+
+def seen_from(motion: Tensor, stretch: Tensor, height: int, width: int) -> Tensor:
+    """Where each pixel after a motion [B, 3] lay in the picture before it: [B, H, W, 2], from the middle.
+
+    stretch [2]: pixels per unit of length along x and y. A game that squeezes its picture turns in squeezed circles.
+    """
+    rays = (pixel_centres(height, width, motion.device) / stretch).expand(motion.shape[0], -1, -1, -1)
+    return (rotate(rays, motion[:, 2]) + motion[:, None, None, :2]) * stretch
+
+
+def sample(pictures: Tensor, points: Tensor) -> Tensor:
+    """Bilinear samples [B, C, h, w] of pictures [B, C, H, W] at points [B, h, w, 2] from the middle; 0 outside."""
+    height, width = pictures.shape[-2:]
+    scale = torch.tensor([2.0 / width, 2.0 / height], device=points.device)
+    return F.grid_sample(pictures, points * scale, align_corners=False)
+
+
+def inside(points: Tensor, height: int, width: int) -> Tensor:
+    """Which points [..., 2] lie on the picture, so that all four neighbours are real: bool [...]."""
+    return (points[..., 0].abs() <= width / 2 - 0.5) & (points[..., 1].abs() <= height / 2 - 0.5)
+
+
+class Map:
+    """Reads and writes maps uint8 [B, 4, N, N], colour and known (0 or 255), through a camera.
+
+    The map has no edge: texel (i, j) stands for the place nearest the camera that is congruent to it modulo N.
+    """
+
+    def __init__(self, size: int, height: int, width: int, texels: float) -> None:
+        self.size, self.height, self.width = size, height, width
+        self.texels = texels  # per unit of length
+
+    def empty(self, batch: int, device: torch.device) -> Tensor:
+        """Maps of places nobody has seen."""
+        return torch.zeros(batch, 4, self.size, self.size, dtype=torch.uint8, device=device)
+
+    def read(self, maps: Tensor, pose: Tensor, stretch: Tensor) -> tuple[Tensor, Tensor]:
+        """What the camera sees: colour [B, 3, H, W] in [0, 1] (0 where unknown) and known bool [B, 1, H, W]."""
+        rays = (pixel_centres(self.height, self.width, maps.device) / stretch).expand(len(maps), -1, -1, -1)
+        places = (rotate(rays, pose[:, 2]) + pose[:, None, None, :2]) * self.texels
+        # One texel of the other side at each edge makes the wrap invisible to the interpolation.
+        wrapped = F.pad(maps.float() / 255.0, (1, 1, 1, 1), mode="circular")
+        seen = F.grid_sample(wrapped, (places % self.size + 1.0) * (2.0 / (self.size + 2)) - 1.0, align_corners=False)
+        weight = seen[:, 3:]
+        known = weight > 0.6
+        return torch.where(known, seen[:, :3] / weight.clamp_min(0.6), torch.zeros(())), known
+
+    def write(
+        self, maps: Tensor, pose: Tensor, stretch: Tensor, picture: Tensor, valid: Tensor, overwrite: bool
+    ) -> Tensor:
+        """Maps with the picture [B, 3, H, W] in [0, 1] laid down where `valid` [B or 1, 1, H, W] is 1.
+
+        overwrite: real frames replace what was there; imagined ones only fill what nobody knew.
+        """
+        centres = torch.arange(self.size, device=maps.device) + 0.5
+        offset_x = (centres - pose[:, :1] * self.texels + self.size / 2) % self.size - self.size / 2
+        offset_y = (centres - pose[:, 1:2] * self.texels + self.size / 2) % self.size - self.size / 2
+        near = (offset_x.abs() <= self.size / 2 - RIM)[:, None, :] & (offset_y.abs() <= self.size / 2 - RIM)[:, :, None]
+        shape = (-1, self.size, self.size)
+        offset = torch.stack((offset_x[:, None, :].expand(shape), offset_y[:, :, None].expand(shape)), dim=-1)
+        points = rotate(offset / self.texels, -pose[:, 2]) * stretch
+        both = torch.cat((picture, valid.expand(len(maps), -1, -1, -1)), dim=1)
+        found = sample(both, points)
+        fresh = (inside(points, self.height, self.width) & (found[:, 3] > 0.99))[:, None]
+        old_known = (maps[:, 3:] > 0) & near[:, None]
+        if not overwrite:
+            fresh = fresh & ~old_known
+        colour = (found[:, :3] * 255.0).round().clamp(0, 255).to(torch.uint8)
+        kept = torch.where(old_known, maps[:, :3], torch.zeros((), dtype=torch.uint8, device=maps.device))
+        known = (fresh | old_known).to(torch.uint8) * 255
+        return torch.cat((torch.where(fresh, colour, kept), known), dim=1)
