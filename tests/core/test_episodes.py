@@ -15,9 +15,18 @@ import pytest
 
 from core.conftest import FRAME, TWO, VECTOR, WHEEL, record
 from wmplay.core import paths
-from wmplay.core.episodes import Dataset, Recorder, datasets, delete_dataset, find_dataset
+from wmplay.core.episodes import (
+    FIRST,
+    HELD_OUT_SEED,
+    TERMINATED,
+    TRUNCATED,
+    Dataset,
+    Recorder,
+    datasets,
+    delete_dataset,
+    find_dataset,
+)
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
-from wmplay.core.recorder import FIRST, HELD_OUT_SEED, TERMINATED, TRUNCATED
 
 
 def test_what_was_played_is_what_is_read(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ import numpy as np
 
 from wmplay.core import arrays
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
-from wmplay.core.recorder import HELD_OUT_SEED, Recorder, action_problem
+from wmplay.core.recorder import HELD_OUT_SEED, Recorder
+from wmplay.core.shard import action_problem
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 
 _NAMES = ("observations", "frames", "actions", "rewards", "ends", "seeds", "next_observations", "low", "high")

@@ -1,28 +1,16 @@
-"""Recorded play on disk: read through memory maps, checked, listed, deleted. `Recorder` writes it."""
+"""Recorded play on disk by name: list, find, delete. `recorder` writes it and `dataset` reads it."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from wmplay.core import arrays, atomic, paths
+from wmplay.core import atomic, paths
+from wmplay.core.dataset import Dataset, Episode, folder_size
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
-from wmplay.core.recorder import (
-    FIRST,
-    HELD_OUT_SEED,
-    SCHEMA,
-    TERMINATED,
-    TRUNCATED,
-    Recorder,
-    action_problem,
-)
-from wmplay.core.spaces import ActionSpec, ObservationSpec
+from wmplay.core.recorder import HELD_OUT_SEED, Recorder
+from wmplay.core.shard import FIRST, TERMINATED, TRUNCATED
 
 __all__ = [
     "FIRST",
@@ -38,193 +26,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Episode:
-    """One play in a dataset's rows [start, start + length); `length` counts rows, the first observation included.
-
-    complete: it ended by itself; False if it was cut off (the recorder was stopped) or is still being played.
-    """
-
-    start: int
-    length: int
-    seed: int | None
-    player: str
-    complete: bool
-    terminated: bool
-    shard: str
-    shard_row: int
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A run of usable rows that lie together in one shard: rows [start, start + length) of the dataset."""
-
-    start: int
-    length: int
-    shard: int
-    shard_row: int
-
-
-class Dataset:
-    """A dataset as it is on disk now, read-only. Its rows are the usable ones, episode after episode.
-
-    observations stay on disk; `actions` [N, ...], `rewards` float32 [N] and `flags` uint8 [N] are in memory. What is
-    damaged is left out and told in `problems` (file, episode, field); the rest stays usable. A dataset that is being
-    recorded can be opened at any time; open it again to see more.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
-        self.name = self.folder.name
-        self.meta = _read_meta(self.folder)
-        self.game: str = self.meta["game"]
-        self.game_params: dict[str, Any] = self.meta.get("game_params", {})
-        self.held_out: bool = bool(self.meta.get("held_out", False))
-        self.observation = ObservationSpec.from_json(self.meta["observation"])
-        self.action = ActionSpec.from_json(self.meta["action"])
-        self.problems: list[str] = []
-        self.episodes: list[Episode] = []
-        self.pieces: list[Piece] = []
-        self.shards: list[np.ndarray] = []  # the observations of each shard, memory-mapped, damaged rows included
-        self.rows = 0
-        kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        for shard in sorted(p for p in self.folder.glob("shard-*") if p.is_dir()):
-            self._read_shard(shard, kept)
-        empty = np.zeros((0, *self.action.shape), self.action.dtype), np.zeros(0, np.float32), np.zeros(0, np.uint8)
-        joined = [np.concatenate([part[i] for part in kept]) if kept else empty[i] for i in range(3)]
-        self.actions: np.ndarray = joined[0]
-        self.rewards: np.ndarray = joined[1]
-        self.flags: np.ndarray = joined[2]
-
-    @property
-    def steps(self) -> int:
-        """How many actions were taken: the rows without the first of each episode."""
-        return self.rows - len(self.episodes)
-
-    @cached_property
-    def players(self) -> list[str]:
-        """Who played the usable episodes."""
-        return sorted({episode.player for episode in self.episodes if episode.player})
-
-    def info(self) -> dict[str, Any]:
-        """The row of `wmplay data --json`."""
-        return {
-            "name": self.name,
-            "game": self.game,
-            "steps": self.steps,
-            "episodes": len(self.episodes),
-            "size_bytes": _size(self.folder),
-            "created": self.meta.get("created", ""),
-            "held_out": self.held_out,
-            "players": self.players,
-            "complete": bool(self.meta.get("complete", False)),
-        }
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """A copy of the observations of rows [start, stop), dtype as the spec says."""
-        start, stop = max(start, 0), min(stop, self.rows)
-        out = np.empty((max(stop - start, 0), *self.observation.shape), self.observation.dtype)
-        for piece in self.pieces:
-            a, b = max(start, piece.start), min(stop, piece.start + piece.length)
-            if a < b:
-                row = piece.shard_row + a - piece.start
-                out[a - start : b - start] = self.shards[piece.shard][row : row + b - a]
-        return out
-
-    def _read_shard(self, folder: Path, kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
-        """Check one shard and take over its sound episodes."""
-        found = self._open_shard(folder)
-        if found is None:
-            return
-        observations, actions, rewards, flags = found
-        rows = min(len(a) for a in found)
-        flags = np.array(flags[:rows])
-        actions, rewards = np.array(actions[:rows]), np.array(rewards[:rows])
-        starts = np.flatnonzero(flags & FIRST)
-        if rows and (not len(starts) or starts[0] != 0):
-            lost = rows if not len(starts) else int(starts[0])
-            self._problem(folder, None, "flags", f"the first {lost} rows belong to no episode")
-        labels = _read_labels(folder / "episodes.jsonl")
-        bounds = np.append(starts, rows)
-        number = len(self.shards)
-        self.shards.append(observations)
-        for index, (start, stop) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
-            wrong = self._episode_problem(
-                observations[start:stop], actions[start:stop], rewards[start:stop], flags[start:stop]
-            )
-            if wrong:
-                self._problem(folder, index, *wrong)
-                continue
-            label = labels.get(start, {})
-            seed = label.get("seed")
-            if seed is not None and (seed >= HELD_OUT_SEED) != self.held_out:
-                self._problem(
-                    folder, index, "seed", f"{seed} belongs to {'training' if self.held_out else 'held-out'} data"
-                )
-                continue
-            ends = int(flags[stop - 1])
-            last = self.pieces[-1] if self.pieces else None
-            if last and last.shard == number and last.shard_row + last.length == start:
-                self.pieces[-1] = Piece(last.start, last.length + stop - start, number, last.shard_row)
-            else:
-                self.pieces.append(Piece(self.rows, stop - start, number, start))
-            complete = bool(ends & (TERMINATED | TRUNCATED))
-            player = str(label.get("player", ""))
-            self.episodes.append(
-                Episode(self.rows, stop - start, seed, player, complete, bool(ends & TERMINATED), folder.name, start)
-            )
-            kept.append((actions[start:stop], rewards[start:stop], flags[start:stop]))
-            self.rows += stop - start
-
-    def _open_shard(self, folder: Path) -> list[np.ndarray] | None:
-        """The four arrays of a shard, or None if one cannot be used at all."""
-        wanted = {
-            "observations": (self.observation.dtype, self.observation.shape),
-            "actions": (self.action.dtype, self.action.shape),
-            "rewards": (np.dtype(np.float32), ()),
-            "flags": (np.dtype(np.uint8), ()),
-        }
-        found = []
-        for name, (dtype, shape) in wanted.items():
-            path = folder / f"{name}.npy"
-            try:
-                array = arrays.open_array(path)
-                stated = arrays.stated_rows(path)
-            except WmplayError as why:
-                self._problem(folder, None, name, str(why))
-                return None
-            if array.dtype != dtype or array.shape[1:] != shape:
-                self._problem(
-                    folder, None, name, f"is {array.dtype} {list(array.shape[1:])}, not {dtype} {list(shape)}"
-                )
-                return None
-            if len(array) < stated:
-                self._problem(folder, None, name, f"is cut short: {len(array)} of {stated} rows are there")
-            found.append(array)
-        return found
-
-    def _episode_problem(
-        self, observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray, flags: np.ndarray
-    ) -> tuple[str, str] | None:
-        """The field and what is wrong with it, or None."""
-        if not np.isfinite(rewards).all():
-            return "rewards", f"is not a finite number at row {np.flatnonzero(~np.isfinite(rewards))[0]}"
-        wrong = action_problem(self.action, actions[1:]) if len(actions) > 1 else None
-        if wrong:
-            return "actions", wrong
-        if (flags[:-1] & (TERMINATED | TRUNCATED)).any():
-            return "flags", "goes on after its end"
-        if len(flags) == 1 and flags[0] & (TERMINATED | TRUNCATED):
-            return "flags", "has no step at all"
-        if self.observation.kind == "vector" and not np.isfinite(observations).all():
-            return "observations", "is not a finite number"
-        return None
-
-    def _problem(self, folder: Path, episode: int | None, field: str, what: str) -> None:
-        where = f"{folder.name}/{field}.npy" if field != "seed" else f"{folder.name}/episodes.jsonl"
-        self.problems.append(f"{where}: {f'episode {episode}: ' if episode is not None else ''}{field} {what}")
-
-
 def datasets(game_slug: str | None = None) -> list[dict[str, Any]]:
     """Every dataset (of one game): `name game steps episodes size_bytes created held_out players complete`, plus
     `ok` and, where it cannot be opened, `why`."""
@@ -238,7 +39,7 @@ def datasets(game_slug: str | None = None) -> list[dict[str, Any]]:
             data = Dataset(folder)
             found.append({**data.info(), "problems": data.problems, "ok": True, "path": str(folder)})
         except WmplayError as why:
-            blank = {"steps": 0, "episodes": 0, "size_bytes": _size(folder), "created": "", "held_out": False}
+            blank = {"steps": 0, "episodes": 0, "size_bytes": folder_size(folder), "created": "", "held_out": False}
             found.append(
                 {"name": folder.name, "game": folder.parent.name, **blank, "players": [], "complete": False,
                  "problems": [str(why)], "ok": False, "why": str(why), "path": str(folder)}
@@ -279,32 +80,3 @@ def delete_dataset(folder: Path) -> None:
         raise WmplayError(f"The dataset {folder.name} is being recorded right now; stop that first.") from why
     with atomic.writing(folder):
         shutil.rmtree(doomed)
-
-
-def _read_meta(folder: Path) -> dict[str, Any]:
-    meta = atomic.read_json(folder / "dataset.json")
-    if not isinstance(meta, dict) or not {"schema", "game", "observation", "action"} <= meta.keys():
-        raise WmplayError(f"{folder / 'dataset.json'} is damaged: it does not say which game it holds.")
-    if not isinstance(meta["schema"], int) or meta["schema"] > SCHEMA:
-        raise WmplayError(f"The dataset {folder.name} was made by a newer wmplay; upgrade to read it.")
-    return meta
-
-
-def _read_labels(path: Path) -> dict[int, dict[str, Any]]:
-    """Seed and player of each episode by its first row; a torn last line (a kill while writing) is passed over."""
-    labels: dict[int, dict[str, Any]] = {}
-    try:
-        lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
-        return labels
-    for line in lines:
-        try:
-            label = json.loads(line)
-            labels[int(label["start"])] = label
-        except (ValueError, KeyError, TypeError):
-            continue
-    return labels
-
-
-def _size(folder: Path) -> int:
-    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from wmplay.core import arrays, atomic
+from wmplay.core import atomic
 from wmplay.core.errors import UsageError, WmplayError
+from wmplay.core.shard import FIRST, TERMINATED, TRUNCATED, Stream, action_problem
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 
 SCHEMA = 1
-FIRST, TERMINATED, TRUNCATED = 1, 2, 4
 # Episodes with a seed from here on are for reports and are never trained on.
 HELD_OUT_SEED = 1_000_000
 
@@ -62,7 +62,7 @@ class Recorder:
         self.rows = 0  # taken in so far by this recorder
         self.steps = 0  # of those, steps (rows that are not the first of their episode)
         self.episodes = 0
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, Stream] = {}
         self._seeded: set[int] = set()
         self._next_shard = 1 + max(
             (int(p.name[6:]) for p in self.folder.glob("shard-*") if p.name[6:].isdigit()), default=-1
@@ -216,12 +216,12 @@ class Recorder:
             raise UsageError(f"Seed {seed} belongs to {kind} episodes and may not enter {place} data.")
         self._seeded.add(stream)
 
-    def _new_stream(self) -> _Stream:
+    def _new_stream(self) -> Stream:
         # Fewer rows each where there are many streams: all buffers together stay small.
         self._capacity = int(np.clip(_BUFFER_BYTES // (self._row_bytes * (len(self._streams) + 1)), 8, self._capacity))
         folder = self.folder / f"shard-{self._next_shard:05d}"
         self._next_shard += 1
-        return _Stream(folder, self._capacity, self.observation, self.action)
+        return Stream(folder, self._capacity, self.observation, self.action)
 
     def _check_observations(self, seen: np.ndarray) -> None:
         if seen.shape[1:] != self.observation.shape or seen.dtype != self.observation.dtype:
@@ -230,7 +230,7 @@ class Recorder:
                 f" {self.observation.dtype} {list(self.observation.shape)}."
             )
 
-    def _put(self, state: _Stream, seen: np.ndarray, action: Any, reward: Any, flags: int) -> None:
+    def _put(self, state: Stream, seen: np.ndarray, action: Any, reward: Any, flags: int) -> None:
         row = state.filled
         state.observations[row] = seen
         state.actions[row] = action
@@ -245,52 +245,6 @@ class Recorder:
         if time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
 
-    def _flush_stream(self, state: _Stream) -> None:
+    def _flush_stream(self, state: Stream) -> None:
         with atomic.writing(state.folder):
             state.flush()
-
-
-class _Stream:
-    """The rows of one stream that are not on disk yet, and the shard they go to."""
-
-    def __init__(self, folder: Path, capacity: int, observation: ObservationSpec, action: ActionSpec) -> None:
-        self.folder = folder
-        self.capacity = capacity
-        self.observations = np.empty((capacity, *observation.shape), observation.dtype)
-        self.actions = np.empty((capacity, *action.shape), action.dtype)
-        self.rewards = np.empty(capacity, np.float32)
-        self.flags = np.empty(capacity, np.uint8)
-        self.labels: list[dict[str, Any]] = []
-        self.filled = 0
-        self.written = 0
-        self.open = False
-
-    def flush(self) -> None:
-        """Append the buffered rows to the four arrays and the labels of new episodes to the index. Raises OSError."""
-        if not self.filled:
-            return
-        if not self.written:
-            self.folder.mkdir(exist_ok=True)
-        for name in ("observations", "actions", "rewards", "flags"):
-            arrays.append(self.folder / f"{name}.npy", getattr(self, name)[: self.filled], self.written)
-        if self.labels:
-            with (self.folder / "episodes.jsonl").open("ab", buffering=0) as file:
-                file.write("".join(json.dumps(label) + "\n" for label in self.labels).encode())
-        self.labels = []
-        self.written += self.filled
-        self.filled = 0
-
-
-def action_problem(spec: ActionSpec, actions: np.ndarray) -> str | None:
-    """What is wrong with actions [N, ...] of the spec's shape, in words to follow 'the action'; None if nothing."""
-    if spec.kind == "box":
-        if not np.isfinite(actions).all():
-            return "is not a finite number"
-        slack = 1e-4  # float32 rounding of a policy's own clipping
-        if (actions < np.array(spec.low, np.float32) - slack).any() or (
-            actions > np.array(spec.high, np.float32) + slack
-        ).any():
-            return "is outside the action space"
-        return None
-    top = spec.n if spec.kind == "discrete" else np.array(spec.counts)
-    return "is outside the action space" if (actions < 0).any() or (actions >= top).any() else None

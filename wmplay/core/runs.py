@@ -12,29 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from wmplay.core.atomic import explain
-from wmplay.core.errors import NotFoundError, WmplayError
+from wmplay.core.errors import NotFoundError
+from wmplay.core.run_file import RUN_COLUMNS, open_store, sentence, unpack
 
 COMMANDS = ("pause", "resume", "save", "stop")
 RUN_FILE = "run.sqlite"
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS run(
-    id TEXT PRIMARY KEY, slot TEXT, game TEXT, family TEXT, preset TEXT, device TEXT, command TEXT, options TEXT,
-    worker TEXT, cwd TEXT, host TEXT, pid INTEGER, pid_started REAL, started REAL, updated REAL, state TEXT,
-    phase TEXT, phase_index INTEGER, phases INTEGER, progress REAL, message TEXT, seconds_left REAL,
-    frames_per_second REAL);
-CREATE TABLE IF NOT EXISTS metrics(run TEXT, step INTEGER, phase TEXT, name TEXT, value REAL, time REAL);
-CREATE INDEX IF NOT EXISTS metrics_by_name ON metrics(name, step);
-CREATE TABLE IF NOT EXISTS events(run TEXT, time REAL, level TEXT, text TEXT);
-CREATE TABLE IF NOT EXISTS control(id INTEGER PRIMARY KEY, run TEXT, command TEXT, created REAL, handled REAL);
-"""
-_RUN_COLUMNS = (
-    "id", "slot", "game", "family", "preset", "device", "command", "options", "worker", "cwd", "host", "pid",
-    "pid_started", "started", "updated", "state", "phase", "phase_index", "phases", "progress", "message",
-    "seconds_left", "frames_per_second",
-)  # fmt: skip
-_AS_JSON = ("command", "options", "worker")
 
 
 class Metric(NamedTuple):
@@ -58,23 +40,7 @@ class RunStore:
 
     def __init__(self, path: Path, write: bool = False, run: str | None = None) -> None:
         self.path, self.run_id = Path(path), run
-        try:
-            if write:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                # Autocommit: a connection that waits in a transaction would keep the log from being folded in.
-                self._db = sqlite3.connect(self.path, timeout=5, isolation_level=None, check_same_thread=False)
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=NORMAL")
-                self._db.executescript(_TABLES)
-            else:
-                if not self.path.is_file():
-                    raise NotFoundError(f"There is no record of a run at {self.path}.")
-                self._db = _open_read_only(self.path)
-            self._db.execute("PRAGMA trusted_schema=OFF")
-        except OSError as why:
-            raise explain(why, self.path) from why
-        except sqlite3.Error as why:
-            raise _sentence(why, self.path) from why
+        self._db = open_store(self.path, write)
 
     def close(self) -> None:
         self._db.close()
@@ -152,8 +118,8 @@ class RunStore:
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run of the slot as a dict of the columns, the newest first."""
-        rows = self._rows(f"SELECT {','.join(_RUN_COLUMNS)} FROM run ORDER BY started DESC, id", ())
-        return [_unpack(dict(zip(_RUN_COLUMNS, row, strict=True))) for row in rows]
+        rows = self._rows(f"SELECT {','.join(RUN_COLUMNS)} FROM run ORDER BY started DESC, id", ())
+        return [unpack(dict(zip(RUN_COLUMNS, row, strict=True))) for row in rows]
 
     def run(self) -> dict[str, Any]:
         """This run (or the newest) as a dict of the columns. Raises NotFoundError if there is none."""
@@ -234,7 +200,7 @@ class RunStore:
         try:
             return self._db.execute(query, values).fetchall()
         except sqlite3.Error as why:
-            raise _sentence(why, self.path) from why
+            raise sentence(why, self.path) from why
 
     def _write_row(self, query: str, row: Mapping[str, Any]) -> None:
         values = [json.dumps(v) if isinstance(v, (list, tuple, dict)) else v for v in row.values()]
@@ -254,32 +220,4 @@ class RunStore:
         try:
             write()
         except sqlite3.Error as why:
-            raise _sentence(why, self.path) from why
-
-
-def _open_read_only(path: Path) -> sqlite3.Connection:
-    """A read-only connection; where WAL's side files cannot be made (a read-only folder) the file is taken as final."""
-    uri = path.absolute().as_uri()
-    db = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=1, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute("SELECT 1 FROM run LIMIT 1").fetchall()
-    except sqlite3.OperationalError:
-        db.close()
-        db = sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None, check_same_thread=False)
-        db.execute("SELECT 1 FROM run LIMIT 1").fetchall()
-    return db
-
-
-def _sentence(why: sqlite3.Error, path: Path) -> WmplayError:
-    if "full" in str(why):
-        return WmplayError(f"The disk is full: {path} could not be written; free some space and try again.")
-    return WmplayError(f"{path} cannot be used: {why}.")
-
-
-def _unpack(row: dict[str, Any]) -> dict[str, Any]:
-    for name in _AS_JSON:
-        try:
-            row[name] = json.loads(row[name]) if row[name] else ([] if name != "options" else {})
-        except ValueError:
-            row[name] = [] if name != "options" else {}
-    return row
+            raise sentence(why, self.path) from why

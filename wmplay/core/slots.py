@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wmplay.core import atomic, paths
 from wmplay.core.catalog import Game
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
-from wmplay.core.slot_check import quick_problem, verify_folder
+from wmplay.core.slot_check import verify_folder
+from wmplay.core.slot_info import SlotInfo, read_slot
 from wmplay.core.slot_store import (
     SCHEMA,
     SLOT_FILE,
     is_locked,
     lock_slot,
     now,
-    read_slot_json,
-    reading,
     recover,
     save_slot,
 )
@@ -44,86 +42,6 @@ __all__ = [
     "save_slot",
     "verify_slot",
 ]
-
-
-@dataclass
-class SlotInfo:
-    """What a slot says of itself; `meta` is the whole of its slot.json.
-
-    ok: it can be opened (`why` says why not). shipped: it came with wmplay and is read-only here: copy it to train it.
-    """
-
-    name: str
-    path: Path
-    game: str = ""
-    game_params: dict[str, Any] = field(default_factory=dict)
-    family: str = ""
-    preset: str = ""
-    config: dict[str, Any] = field(default_factory=dict)
-    steps: int = 0
-    created: str = ""
-    updated: str = ""
-    size_bytes: int = 0
-    ok: bool = True
-    why: str | None = None
-    lineage: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
-    observation: dict[str, Any] = field(default_factory=dict)
-    action: dict[str, Any] = field(default_factory=dict)
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    shipped: bool = False
-    command: list[str] = field(default_factory=list)
-    agent: dict[str, Any] | None = None
-    meta: dict[str, Any] = field(default_factory=dict, repr=False)
-
-    @property
-    def observation_spec(self) -> ObservationSpec:
-        return ObservationSpec.from_json(self.observation)
-
-    @property
-    def action_spec(self) -> ActionSpec:
-        return ActionSpec.from_json(self.action)
-
-    @property
-    def trained(self) -> bool:
-        """Whether there are weights to dream with."""
-        return "world.safetensors" in self.files
-
-    def to_json(self) -> dict[str, Any]:
-        """The row of `wmplay slots --json`."""
-        row = {key: value for key, value in asdict(self).items() if key != "meta"}
-        row["path"] = str(self.path)
-        if self.ok:
-            del row["why"]
-        return row
-
-
-def read_slot(path: Path, again: bool = True) -> SlotInfo:
-    """The slot in this folder, an interrupted save finished first; never raises: what is wrong is in `ok` and `why`."""
-    info = SlotInfo(path.name, path, size_bytes=_size(path), shipped=_is_shipped(path))
-    try:
-        recover(path)
-        meta = read_slot_json(path)
-    except WmplayError as why:
-        info.ok, info.why = False, str(why)
-        return info
-    info.meta = meta
-    for key in ("game", "game_params", "family", "preset", "config", "steps", "created", "updated", "lineage",
-                "metrics", "observation", "action", "files", "command", "agent"):  # fmt: skip
-        value = meta.get(key)
-        default = getattr(info, key)
-        if value is not None and (default is None or isinstance(value, type(default))):
-            setattr(info, key, value)
-    info.why = quick_problem(path, meta)
-    if info.why is not None and again:
-        # Perhaps seen in the middle of a save: look once more with saves held off.
-        try:
-            with reading(path):
-                return read_slot(path, again=False)
-        except WmplayError as why:
-            info.why = str(why)
-    info.ok = info.why is None
-    return info
 
 
 def list_slots() -> list[SlotInfo]:
@@ -249,10 +167,6 @@ def _free(name: str) -> Path:
     return path
 
 
-def _is_shipped(path: Path) -> bool:
-    return path.parent == paths.shipped() and paths.shipped() != paths.home()
-
-
 def _is_slot(path: Path) -> bool:
     """A folder with something visible in it: a slot, or what is left of one."""
     return path.is_dir() and any(not child.name.startswith(".") for child in path.iterdir())
@@ -262,10 +176,3 @@ def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     return [p for p in root.iterdir() if not p.name.startswith(".") and p.name != "episodes" and _is_slot(p)]
-
-
-def _size(path: Path) -> int:
-    try:
-        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    except OSError:  # files come and go while a run writes
-        return 0
