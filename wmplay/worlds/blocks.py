@@ -101,6 +101,11 @@ class RunningScale(nn.Module):
         return rows * self.deviation + self.mean
 
 
+def full_precision(like: Tensor) -> torch.autocast:
+    """A context without autocast on the device of `like`, for the few products in which eight bits are too few."""
+    return torch.autocast(like.device.type, enabled=False)
+
+
 def noise_like(like: Tensor, generator: torch.Generator | None) -> Tensor:
     """Standard normal float32 noise in the shape of `like`, from `generator`."""
     return torch.randn(like.shape, generator=generator, device=like.device, dtype=torch.float32)
@@ -146,12 +151,12 @@ def mlp(sizes: Sequence[int], activation: type[nn.Module] = nn.SiLU) -> nn.Seque
 
 
 class ConvBlock(nn.Module):
-    """Residual 3×3 block on [N, C, H, W]; its second convolution starts at zero, so a deep stack starts as identity."""
+    """Residual block on [N, C, H, W]: 3×3, then 1×1, which starts at zero, so that a deep stack starts as identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 1)
         nn.init.zeros_(self.second.weight)
         assert self.second.bias is not None
         nn.init.zeros_(self.second.bias)

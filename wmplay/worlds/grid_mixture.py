@@ -15,13 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.worlds.blocks import ConvBlock, sample_index
+from wmplay.worlds.blocks import ConvBlock, full_precision, sample_index
 
 LOG_DEVIATION = (-3.0, 3.0)
 
 
 class GridMixture(NamedTuple):
-    """log_weight [N, K], normalised; mean, log_deviation [N, K, P, D], in the units of the codebook `vectors` [V, D]."""
+    """log_weight [N, K], normalised; mean [N, K, P, D], log_deviation [N, K, P], in units of `vectors` [V, D]."""
 
     log_weight: Tensor
     mean: Tensor
@@ -33,9 +33,10 @@ class GridMixture(NamedTuple):
 
         Normalised over the codes this is the probability of each: a Gaussian that is only ever asked about codes.
         """
-        precision = torch.exp(-2.0 * self.log_deviation)
-        quadratic = torch.cat((-0.5 * precision, precision * self.mean), dim=-1)
-        density = quadratic @ torch.cat((self.vectors.square(), self.vectors), dim=-1).T
+        # |e − m|² / 2σ² without its |m|², which all codes share.
+        with full_precision(self.mean):
+            density = self.mean @ self.vectors.T - 0.5 * self.vectors.square().sum(-1)
+        density = density * torch.exp(-2.0 * self.log_deviation)[..., None]
         return density.masked_fill(~live, -math.inf)
 
     def nll(self, target: Tensor, live: Tensor) -> Tensor:
@@ -72,12 +73,17 @@ class GridPredictor(nn.Module):
     ) -> None:
         super().__init__()
         self.grid, self.latent_dim, self.mixtures = grid, latent_dim, mixtures
-        self.condition = nn.Linear(actions + hidden_size, channels)
-        self.enter = nn.Conv2d(2 * latent_dim + actions, channels, 3, padding=1)
+        self.condition = nn.Linear(actions + hidden_size, 2 * channels)
+        self.enter = nn.Conv2d(2 * latent_dim, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ConvBlock(channels) for _ in range(layers)))
-        self.leave = nn.Conv2d(channels, mixtures * 2 * latent_dim, 1)
+        self.leave = nn.Conv2d(channels, mixtures * (latent_dim + 1), 1)
+        # At first every component says that nothing changes, with a deviation of 1: near the truth of most games.
+        with torch.no_grad():
+            self.leave.weight.mul_(0.1)
+            assert self.leave.bias is not None
+            self.leave.bias.zero_()
         self.weight = nn.Linear(2 * channels + hidden_size + actions, mixtures)
-        self.transition = nn.Conv2d(channels + latent_dim, channels, 3, padding=1)
+        self.transition = nn.Conv2d(channels + latent_dim, channels, 1)
         self.heads = nn.Sequential(nn.Linear(2 * channels + hidden_size, channels), nn.SiLU(), nn.Linear(channels, 2))
 
     def _image(self, cells: Tensor) -> Tensor:
@@ -94,20 +100,19 @@ class GridPredictor(nn.Module):
     ) -> tuple[GridMixture, Tensor]:
         """now, before [N, P, D]; action [N, A]; hidden [N, H]; vectors [V, D] -> mixture and trunk [N, C, G, G]."""
         unit = vectors.std().clamp_min(1e-4)  # so that the network's numbers are near 1 whatever the codebook's size
-        g, k, d = self.grid, self.mixtures, self.latent_dim
+        k, d = self.mixtures, self.latent_dim
         present = self._image(now) / unit
-        planes = action[:, :, None, None].expand(-1, -1, g, g)
-        x = self.enter(torch.cat((present, self._image(before) / unit, planes), dim=1))
-        x = x + self.condition(torch.cat((action, hidden), dim=-1))[:, :, None, None]
-        trunk = F.silu(self.blocks(x))
-        change, log_deviation = (
-            self.leave(trunk).float().unflatten(1, (k, 2, d)).flatten(-2).transpose(-2, -1).unbind(2)
-        )
+        x = self.enter(torch.cat((present, self._image(before) / unit), dim=1))
+        # The action gates what the neighbourhood says: "the agent is left of here" matters if it goes right.
+        gate, shift = self.condition(torch.cat((action, hidden), dim=-1))[:, :, None, None].chunk(2, dim=1)
+        trunk = F.silu(self.blocks(x * (1.0 + gate) + shift))
+        cells = self.leave(trunk).float().unflatten(1, (k, d + 1)).flatten(-2).transpose(-2, -1)
+        change, log_deviation = cells.split((d, 1), dim=-1)
         weight = self.weight(torch.cat((self._pool(trunk), hidden, action), dim=-1)).float()
         mixture = GridMixture(
             torch.log_softmax(weight, dim=-1),
             now.unsqueeze(1) + unit * change,
-            log_deviation.clamp(*LOG_DEVIATION) + torch.log(unit),
+            log_deviation.squeeze(-1).clamp(*LOG_DEVIATION) + torch.log(unit),
             vectors,
         )
         return mixture, trunk

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.worlds.blocks import ConvBlock, to_float
+from wmplay.worlds.blocks import ConvBlock, full_precision, to_float
 
 # Chosen by trying: a code that is picked less often than this (picks per batch, averaged) is put where the error is.
 DEAD = 0.05
@@ -29,20 +29,22 @@ class Codebook(nn.Module):
 
     def __init__(self, codes: int, size: int) -> None:
         super().__init__()
-        self.register_buffer("vectors", torch.zeros(codes, size))
+        self.register_buffer("vectors", torch.randn(codes, size))
         self.register_buffer("picks", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, size))
-        self.register_buffer("share", torch.full((codes,), 1.0 / codes))
+        self.register_buffer("share", torch.zeros(codes))
         self.register_buffer("started", torch.zeros((), dtype=torch.bool))
 
     def nearest(self, latents: Tensor) -> Tensor:
         """latents [N, D] -> int64 [N], the code with the smallest squared distance."""
-        distance = self.vectors.square().sum(-1) - 2.0 * latents.float() @ self.vectors.T
+        with full_precision(latents):
+            distance = self.vectors.square().sum(-1) - 2.0 * latents.float() @ self.vectors.T
         return distance.argmin(-1)
 
     def live(self) -> Tensor:
-        """bool [K]: codes that belong to the vocabulary."""
-        return self.share > UNUSED
+        """bool [K]: codes that belong to the vocabulary; all of them before any training."""
+        used = self.share > UNUSED
+        return used | ~used.any()
 
     @torch.no_grad()
     def learn(self, latents: Tensor, generator: torch.Generator) -> None:
@@ -63,7 +65,7 @@ class Codebook(nn.Module):
         self.sums.lerp_(sums, 1.0 - DECAY)
         error = (latents - self.vectors[index]).square().sum(-1)
         dead = self.picks < DEAD
-        if bool(dead.any()) and float(error.mean()) > 1e-4 * float(latents.square().mean()):
+        if bool(dead.any()) and float(error.mean()) > 1e-3:
             moved = latents[torch.multinomial(error + 1e-12, codes, replacement=True, generator=generator)]
             self.sums[dead] = moved[dead]
             self.picks[dead] = 1.0
@@ -88,18 +90,21 @@ class Vqvae(nn.Module):
             nn.SiLU(),
             nn.Conv2d(channels, latent_dim, 1),
         )
-        up: list[nn.Module] = []
-        width = channels
-        while patch > 1:
-            thinner = max(width // 2, 16)
-            up += [nn.SiLU(), nn.ConvTranspose2d(width, thinner if patch > 2 else 3, 4, stride=2, padding=1)]
-            width, patch = thinner, patch // 2
-        self.decoder = nn.Sequential(nn.Conv2d(latent_dim, channels, 3, padding=1), ConvBlock(channels), *up)
+        # Every cell paints its patch, knowing its neighbours: a CPU's time goes into layers at the frame's full size.
+        self.decoder = nn.Sequential(
+            nn.Conv2d(latent_dim, 2 * channels, 3, padding=1),
+            ConvBlock(2 * channels),
+            nn.SiLU(),
+            nn.Conv2d(2 * channels, 3 * patch * patch, 1),
+            nn.PixelShuffle(patch),
+        )
         self.codebook = Codebook(codes, latent_dim)
 
     def latents(self, frames: Tensor) -> Tensor:
         """uint8 [N, H, W, 3] -> float32 [N, P, D], before quantisation."""
-        return self.encoder(to_float(frames)).float().flatten(2).transpose(1, 2)
+        latents = self.encoder(to_float(frames)).float().flatten(2).transpose(1, 2)
+        # Of one size whatever the encoder does, so that neither it nor the commitment can shrink all codes into one.
+        return F.layer_norm(latents, latents.shape[-1:])
 
     def encode(self, frames: Tensor) -> Tensor:
         """uint8 [N, H, W, 3] -> codes int64 [N, P]."""

@@ -1,0 +1,12 @@
+"""The families under test, one after the other."""
+
+from __future__ import annotations
+
+import pytest
+
+from .cases import Case
+
+
+@pytest.fixture(params=["state_vae", "vae_mdn", "vqvae_mdn"])
+def case(request: pytest.FixtureRequest) -> Case:
+    return Case(request.param)
