@@ -44,7 +44,9 @@ def play(
     from wmplay.play.opening import Wish, open_game
 
     _check_screen(terminal, steps, screenshot)
-    wish = Wish(agent=agent, seed=seed, record=record, params=parameters(param or []), device=device)
+    wish = Wish(
+        agent=agent, seed=seed, record=record, params=parameters(param or []), device=device, large=not terminal
+    )
     _show(open_game(game, wish), terminal, steps, screenshot, after)
 
 

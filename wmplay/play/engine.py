@@ -25,6 +25,7 @@ RESTART_SECONDS = 2.5
 class Settings:
     """How a session is played. seed: of the first episode, later ones count up; None draws one.
 
+    large: show what the world renders; else its observation, where that is a picture (a terminal has no more pixels).
     open_recording: starts a recording; None where playing is not recorded (a dream is no data).
     """
 
@@ -33,6 +34,7 @@ class Settings:
     seed: int | None = None
     agent_name: str = ""
     drive: bool = True
+    large: bool = True
     restart_seconds: float = RESTART_SECONDS
     open_recording: Callable[[], Recording] | None = None
     clock: Callable[[], float] = field(default=time.perf_counter)
@@ -154,7 +156,8 @@ class Engine:
 
     def _look(self) -> None:
         """Take the newest picture: what the world renders, else its observation."""
-        picture = self.env.render() if self.env.render_mode == "rgb_array" else None
+        small = not self.settings.large and self.observation.ndim == 3
+        picture = self.env.render() if self.env.render_mode == "rgb_array" and not small else None
         frame = self.observation if picture is None else np.asarray(picture)
         if frame.ndim != 3 or frame.dtype != np.uint8:
             raise WmplayError(f"{self.settings.title} has no picture: it neither renders rgb_array nor shows frames.")

@@ -127,6 +127,7 @@ class HalfBlockView(Widget):
         self._painter = Painter()
         self._codes: np.ndarray | None = None
         self._strips: dict[int, Strip] = {}
+        self._margin: Style | None = None
 
     @property
     def frame(self) -> np.ndarray | None:
@@ -137,6 +138,12 @@ class HalfBlockView(Widget):
         """Show a frame, uint8 [H, W, 3]. Only the lines that differ from what is on the screen are drawn again."""
         self._frame = frame
         self._arrange()
+
+    def notify_style_update(self) -> None:
+        """Another theme: the margins change colour."""
+        super().notify_style_update()
+        self._margin = None
+        self._strips.clear()
 
     def on_resize(self) -> None:
         self._codes = None
@@ -177,7 +184,10 @@ class HalfBlockView(Widget):
         if strip is None:
             left = (width - self._codes.shape[1]) // 2
             right = width - left - self._codes.shape[1]
-            margin = self.rich_style
+            if self._margin is None:
+                # Asking a widget for its style is dear: once for all lines.
+                self._margin = self.rich_style
+            margin = self._margin
             parts = [Segment(" " * left, margin), *self._painter.line(self._codes[row]), Segment(" " * right, margin)]
             strip = self._strips[row] = Strip(parts, width)
         return strip

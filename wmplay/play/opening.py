@@ -29,6 +29,7 @@ class Wish:
     """What was asked for on the command line, the same for games and dreams.
 
     record: name of the dataset to record into from the start on; None records only on demand, into `human`.
+    large: prefer a large drawing of the game to the frames it is learned from.
     """
 
     agent: str | None = None
@@ -38,6 +39,7 @@ class Wish:
     temperature: float = 1.0
     horizon: int | None = None
     device: str = "auto"
+    large: bool = True
 
 
 def open_game(name: str, wish: Wish) -> Session:
@@ -56,6 +58,7 @@ def open_game(name: str, wish: Wish) -> Session:
         seed=wish.seed,
         agent_name=driver or "",
         drive=wish.agent is not None,
+        large=wish.large,
         open_recording=lambda: HumanRecording(wish.record or "human", game, params, observation, action),
     )
     agent = agent_of(driver, game, action, wish)
