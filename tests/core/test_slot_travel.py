@@ -15,6 +15,7 @@ import pytest
 from core.conftest import FAKE_WORKER, weights
 from wmplay.core import jobs
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
+from wmplay.core.runs import RunStore
 from wmplay.core.slot_store import digest
 from wmplay.core.slots import export_slot, find_slot, import_slot, list_slots, save_slot, verify_slot
 
@@ -169,5 +170,9 @@ def test_training_travels_but_not_as_a_running_job(make_slot: MakeSlot, tmp_path
         jobs.control(job, "stop")
     list(jobs.watch(job, 0.01))
     import_slot(tmp_path / "x.wmplay", "two")
-    assert [(j.state, j.slot) for j in jobs.slot_jobs(find_slot("two").path)] == [("stopped", "two")]
+    (travelled,) = jobs.slot_jobs(find_slot("two").path)
+    assert (travelled.state, travelled.slot) == ("stopped", "two")
+    assert travelled.id != job, "two jobs of one name could not be told apart"
+    with RunStore(find_slot("two").path / "train" / "run.sqlite") as store:
+        assert store.latest()["loss"] > 0
     assert {slot.name for slot in list_slots() if not slot.shipped} == {"one", "two"}

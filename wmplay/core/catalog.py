@@ -76,6 +76,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("state_vae", "State VAE: predicts the next state vector", "wmplay.worlds.state_vae:StateVae", ("vector",)),
     Family("vae_mdn", "World Models 2018: VAE + MDN-LSTM", "wmplay.worlds.vae_mdn:VaeMdn", ("frame",)),
     Family("vqvae_mdn", "VQ-VAE + MDN-LSTM", "wmplay.worlds.vqvae_mdn:VqvaeMdn", ("frame",)),
+    Family("tokens", "Grid of codes, predicted in parallel", "wmplay.worlds.tokens:Tokens", ("frame",)),
     Family("canvas", "Canvas: a map, a camera and a painter", "wmplay.worlds.canvas:Canvas", ("frame",)),
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import secrets
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from wmplay.core import atomic, paths
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.core.job_state import ACTIVE, ENDED, LOG_FILE, JobInfo, describe, marker, tail
 from wmplay.core.processes import start_detached, started_at
+from wmplay.core.run_file import new_run_id
 from wmplay.core.runs import COMMANDS, RUN_FILE, RunStore
 from wmplay.core.slots import find_slot, is_locked
 
@@ -33,8 +33,6 @@ __all__ = [
     "start",
     "watch",
 ]
-
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that looks like another
 
 
 def start(
@@ -211,7 +209,6 @@ def _refuse_second(slot_path: Path) -> None:
 
 def _new_id() -> str:
     taken = {job.id for job in list_jobs()}
-    while True:
-        run = "".join(secrets.choice(_LETTERS) for _ in range(4))
-        if run not in taken and not run.isdigit():
-            return run
+    while (run := new_run_id()) in taken:
+        pass
+    return run

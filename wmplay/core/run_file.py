@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,15 @@ RUN_COLUMNS = (
     "seconds_left", "frames_per_second",
 )  # fmt: skip
 _AS_JSON = ("command", "options", "worker")
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that looks like another
+
+
+def new_run_id() -> str:
+    """A short id that is easy to type; never a number, which a shell's history could confuse with a process."""
+    while True:
+        run = "".join(secrets.choice(_LETTERS) for _ in range(4))
+        if not run.isdigit():
+            return run
 
 
 def open_store(path: Path, write: bool) -> sqlite3.Connection:

@@ -15,6 +15,7 @@ from typing import Any
 
 from wmplay.core import atomic, paths
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
+from wmplay.core.run_file import new_run_id
 from wmplay.core.slot_check import content_problem, verify_files
 from wmplay.core.slot_store import SCHEMA, SLOT_FILE, digest, lock_slot, now, read_slot_json, reading, safe_relative
 
@@ -200,12 +201,17 @@ def _take(source: Path, built: Path) -> None:
 
 
 def _end_runs(store: Path, file: Path, name: str) -> None:
-    """Runs of a slot that travelled are no processes of this machine: none of them is running."""
+    """Runs of a slot that travelled are no processes of this machine: none is running, and each gets a new id."""
     try:
         with contextlib.closing(sqlite3.connect(store)) as db, db:
             db.execute("PRAGMA trusted_schema=OFF")
             db.execute("UPDATE run SET slot=?", (name,))
             db.execute("UPDATE run SET state='stopped', pid=NULL WHERE state NOT IN ('done', 'failed')")
+            for (old,) in db.execute("SELECT id FROM run").fetchall():
+                new = new_run_id()
+                db.execute("UPDATE run SET id=? WHERE id=?", (new, old))
+                for name in ("metrics", "events", "control"):
+                    db.execute(f"UPDATE {name} SET run=? WHERE run=?", (new, old))
     except sqlite3.Error as why:
         raise WmplayError(f"{file} is damaged: train/run.sqlite cannot be read ({why}).") from why
 
