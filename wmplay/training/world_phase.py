@@ -93,7 +93,7 @@ class WorldPhase(Phase):
             float(loss.detach())  # waits for a device that works on its own
             if repeat:
                 best = min(best, time.perf_counter() - begin)
-            if repeat > 1 and time.perf_counter() - started > 2.0:
+            if repeat and time.perf_counter() - started > 1.0:
                 break
         self._source.load_state(keep)
         return best
@@ -111,6 +111,8 @@ class WorldPhase(Phase):
 
     @property
     def progress(self) -> float:
+        if self._world.learned(self.name):
+            return 1.0
         if self.steps is not None:
             return min(1.0, self._done / max(1, self.steps))
         return min(1.0, self.used / self.budget) if self.budget else 1.0
@@ -126,7 +128,11 @@ class WorldPhase(Phase):
     def _rate(self) -> float:
         """Learning rate of the coming step: linear warm-up, then a cosine over the phase's budget."""
         warmup = min(self.spec.warmup, self.steps // 5) if self.steps is not None else self.spec.warmup
-        rate = self.spec.learning_rate * min(1.0, (self._done + 1) / max(1, warmup))
+        warm = (self._done + 1) / max(1, warmup)
+        if self.steps is None:
+            # On a slow machine a minute is but a few steps: warming up may not use up more than a twentieth of it.
+            warm = max(warm, self.progress / 0.05)
+        rate = self.spec.learning_rate * min(1.0, warm)
         if self.spec.decay:
             rate *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * self.progress))
         return rate

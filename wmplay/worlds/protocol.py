@@ -97,6 +97,10 @@ class World(nn.Module, ABC):
         """Teach it one batch: the scalar to minimise and detached scalar metrics (names shared by families where the
         meaning is: `loss`, `reconstruction`, `kl`, `nll`, `reward`, `end`, `perplexity`)."""
 
+    def learned(self, phase: str) -> bool:  # noqa: ARG002 - most phases can always go on
+        """Whether a phase has nothing more to learn, so that the rest of its time goes to the next one."""
+        return False
+
     def encode(self, observation: Tensor) -> Tensor:
         """Deterministic encoding [N, ...] of observations [N, ...] for phases with `encoded=True`."""
         raise TypeError(f"{type(self).__name__} has no encoded phase")
