@@ -41,22 +41,24 @@ def curve(name: str, phase: str = "memory", steps: int = 120) -> Curve:
 
 def state() -> Snapshot:
     games = (
-        GameRow("grid_world", "wmplay/GridWorld-v0", "Grid World", "frame", "Discrete(4)", 8, ("random", "walker"), "walker", "vqvae_mdn"),
-        GameRow("car_racing", "wmplay/CarRacing-v0", "Car Racing", "frame", "Box(3)", 25, ("persistent", "driver"), "driver", "vae_mdn",
-                {"action_repeat": 2}),
-        GameRow("cartpole", "wmplay/CartPole-v0", "Cart Pole", "vector", "Discrete(2)", 50, ("random", "balancer"), "balancer", "state_vae"),
+        GameRow("grid_world", "wmplay/GridWorld-v0", "Grid World", "frame", "Discrete(4)", 8, ("random", "walker"),
+                "walker", "vqvae_mdn"),
+        GameRow("car_racing", "wmplay/CarRacing-v0", "Car Racing", "frame", "Box(3)", 25, ("persistent", "driver"),
+                "driver", "vae_mdn", {"action_repeat": 2}),
+        GameRow("cartpole", "wmplay/CartPole-v0", "Cart Pole", "vector", "Discrete(2)", 50, ("random", "balancer"),
+                "balancer", "state_vae"),
     )  # fmt: skip
     jobs = (
         JobRow("j1", "car-one", "car_racing", "vae_mdn", "running", "memory", 2, 4, 0.47, "learning what comes next",
                "", "cpu", 192.0, 1620.0, NOW - 300, NOW),
         JobRow("j2", "grid-two", "grid_world", "vqvae_mdn", "queued", "", 0, 4, 0.0, "waits for car-one on cpu",
                started=NOW - 60, updated=NOW),
-        JobRow("j3", "pole-three", "cartpole", "state_vae", "dead", "joint", 1, 3, 0.31, "", "RuntimeError: out of memory",
-               "cpu", started=NOW - 900, updated=NOW - 600),
+        JobRow("j3", "pole-three", "cartpole", "state_vae", "dead", "joint", 1, 3, 0.31, "",
+               "RuntimeError: out of memory", "cpu", started=NOW - 900, updated=NOW - 600),
     )  # fmt: skip
     slots = (
-        SlotRow("grid_world", "grid_world", "vqvae_mdn", "small", 24000, NOW - 90000, 4_200_000, shipped=True, has_agent=True,
-                path="/nowhere/grid_world", figures=(("loss", "0.0123"),)),
+        SlotRow("grid_world", "grid_world", "vqvae_mdn", "small", 24000, NOW - 90000, 4_200_000, shipped=True,
+                has_agent=True, path="/nowhere/grid_world", figures=(("loss", "0.0123"),)),
         SlotRow("car-one", "car_racing", "vae_mdn", "small", 12000, NOW - 20, 9_100_000, path="/nowhere/car-one"),
         SlotRow("pole-three", "cartpole", "state_vae", "tiny", 900, NOW - 600, 120_000, path="/nowhere/pole-three"),
         SlotRow("broken", ok=False, why="slot.json is not JSON: line 3, column 7", path="/nowhere/broken"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on
@@ -29,9 +30,13 @@ class WmplayApp(App[None]):
         tasks: TaskStore | None = None,
         make_reader: Callable[[], Reader] | None = None,
         keymap: dict[str, str] | None = None,
+        problem: str = "",
         **app: Any,
     ) -> None:
-        """make_reader: builds what reads the state, in the poller's thread; the core's files by default."""
+        """make_reader: builds what reads the state, in the poller's thread; the core's files by default.
+
+        keymap: command ids to keys of the person's own; problem: a sentence to show at once.
+        """
         super().__init__(**app)
         self.tasks = tasks or TaskStore(_task_folder())
         self.poller = Poller(make_reader or self._core_reader, self.post_message)
@@ -39,6 +44,7 @@ class WmplayApp(App[None]):
         self.dashboard = DashboardScreen()
         self.problems: list[str] = []
         self.user_keys: dict[str, str] = keymap or {}
+        self._opening_problem = problem
 
     def get_default_screen(self) -> DashboardScreen:
         return self.dashboard
@@ -49,6 +55,8 @@ class WmplayApp(App[None]):
         self.theme = "wmplay"
         if self.user_keys:
             self.set_keymap(self.user_keys)
+        if self._opening_problem:
+            self.call_after_refresh(self.show_problem, "Your keymap", self._opening_problem)
         # The first paint comes before the first look at the disk.
         self.call_after_refresh(self.poller.start)
 
@@ -100,7 +108,7 @@ class WmplayApp(App[None]):
         return CoreReader(self.tasks)
 
 
-def _task_folder():  # type: ignore[no-untyped-def]
+def _task_folder() -> Path:
     from wmplay.core import paths
 
     return paths.cache_dir() / "tasks"
@@ -111,7 +119,4 @@ def run() -> None:
     from wmplay.tui.keymap import read_keymap
 
     keymap, problem = read_keymap()
-    app = WmplayApp(keymap=keymap)
-    if problem:
-        app.call_later(app.show_problem, "Your keymap", problem)
-    app.run()
+    WmplayApp(keymap=keymap, problem=problem).run()

@@ -1,4 +1,4 @@
-"""Every action of the dashboard, once: this table feeds the key bindings, the footer, the command palette and the help."""
+"""Every action of the dashboard, once: the table that feeds key bindings, footer, command palette and help."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
@@ -10,7 +10,7 @@ from textual.app import SuspendNotSupported
 from wmplay.tui import launch, targets
 from wmplay.tui.messages import CommandEnded
 from wmplay.tui.snapshot import Snapshot, Subject
-from wmplay.tui.targets import Order, Refusal
+from wmplay.tui.targets import How, Order, Refusal
 from wmplay.tui.text import size
 
 if TYPE_CHECKING:
@@ -75,7 +75,11 @@ class Desk:
     def _collect(self, state: Snapshot, subject: Subject | None) -> None:
         from wmplay.tui.screens.collect_form import CollectForm
 
-        self._app.push_screen(CollectForm(state, subject), self._start_args("task", "collect"))
+        def answer(args: tuple[str, ...] | None) -> None:
+            if args:
+                self.start(Order("task", f"collect {args[1]}", args))
+
+        self._app.push_screen(CollectForm(state, subject), answer)
 
     def _record(self, state: Snapshot, subject: Subject | None) -> None:
         game = targets.game_of(state, subject)
@@ -106,7 +110,7 @@ class Desk:
             lambda file: ("slots", "export", slot.name, file),
         )  # fmt: skip
 
-    def _import(self, state: Snapshot, subject: Subject | None) -> None:
+    def _import(self, _state: Snapshot, _subject: Subject | None) -> None:
         self._ask("Import a slot", "File", "", "call", lambda file: ("slots", "import", file))
 
     def _delete(self, state: Snapshot, subject: Subject | None) -> None:
@@ -140,27 +144,21 @@ class Desk:
 
         self._app.push_screen(Menu(state, subject, self._app.user_keys), chosen)
 
-    def _problems(self, state: Snapshot, subject: Subject | None) -> None:
+    def _problems(self, _state: Snapshot, _subject: Subject | None) -> None:
         said = "\n\n".join(self._app.problems) or "No problems so far."
         self._app.show_text("Messages of this session", said)
 
-    def _help(self, state: Snapshot, subject: Subject | None) -> None:
+    def _help(self, _state: Snapshot, _subject: Subject | None) -> None:
         from wmplay.tui.screens.help import HelpScreen
 
         self._app.push_screen(HelpScreen(self._app.user_keys))
 
-    def _ask(self, title, label, value, how, make) -> None:  # type: ignore[no-untyped-def]
+    def _ask(self, title: str, label: str, value: str, how: How, make: Callable[[str], tuple[str, ...]]) -> None:
+        """Ask for one text, then start the command that `make` builds from it."""
         from wmplay.tui.screens.prompt import Prompt
 
         def answer(text: str | None) -> None:
             if text:
-                self.start(Order(how, title.lower(), tuple(make(text))))
+                self.start(Order(how, title[0].lower() + title[1:], make(text)))
 
         self._app.push_screen(Prompt(title, label, value), answer)
-
-    def _start_args(self, how, title):  # type: ignore[no-untyped-def]
-        def answer(args: Sequence[str] | None) -> None:
-            if args:
-                self.start(Order(how, f"{title} {args[1]}", tuple(args)))
-
-        return answer

@@ -30,7 +30,7 @@ def has_display() -> bool:
 
 
 def call(args: Sequence[str]) -> tuple[int, str]:
-    """Run a short command to its end, without a terminal; returns its exit code and all it said (call from a thread)."""
+    """Run a short command to its end (call from a thread); returns its exit code and all it said."""
     try:
         done = subprocess.run(
             argv(args), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False

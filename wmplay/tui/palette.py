@@ -21,7 +21,8 @@ class CommandProvider(Provider):
         """(command id, title, help), those that can be done first."""
         screen = cast("DashboardScreen", self.screen)
         keys = commands.keys(screen.app.user_keys)
-        able, unable = [], []
+        able: list[tuple[str, str, str]] = []
+        unable: list[tuple[str, str, str]] = []
         for entry in commands.COMMANDS:
             if entry.id == "menu":
                 continue

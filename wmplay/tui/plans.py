@@ -34,7 +34,7 @@ class TrainPlan:
         """Everything that is wrong, at once."""
         found = []
         game = state.game(self.game)
-        if game is None:
+        if not self.game:
             found.append("Choose a game.")
         entry = next((entry for entry in FAMILIES if entry.name == self.family), None)
         if entry is None:
@@ -49,7 +49,7 @@ class TrainPlan:
         elif self.slot and state.slot(self.slot) is not None:
             found.append(f"There is a slot {self.slot} already; take another name (r resumes its training).")
         found += amount_problems(self.amount, self.unit)
-        found += [problem for problem in override_problems(self.overrides)]
+        found += override_problems(self.overrides)
         return found
 
     def args(self) -> tuple[str, ...]:
@@ -74,9 +74,9 @@ class CollectPlan:
     player: str
     name: str
 
-    def problems(self, state: Snapshot) -> list[str]:
+    def problems(self) -> list[str]:
         """Everything that is wrong, at once."""
-        found = [] if state.game(self.game) else ["Choose a game."]
+        found = [] if self.game else ["Choose a game."]
         return found + amount_problems(self.steps, "steps") + name_problems(self.name, "dataset")
 
     def args(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The one thread that reads the state: a few immutable snapshots a second, so that the screen never waits for a disk."""
+"""The one thread that reads the state: a few snapshots a second, so that the screen never waits for a disk."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from wmplay.tui.snapshot import DatasetRow, GameRow, JobRow, SlotRow, Snapshot, 
 from wmplay.tui.tasks import TaskStore
 
 if TYPE_CHECKING:
-    from wmplay.core.jobs import JobInfo
+    from wmplay.core.job_state import JobInfo
     from wmplay.core.slots import SlotInfo
 
 SLOW_S = 1.5  # slots, data and games change rarely; jobs are read at every look

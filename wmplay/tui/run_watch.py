@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from wmplay.core import paths
 from wmplay.core.errors import WmplayError
-from wmplay.core.jobs import ACTIVE, JobInfo, describe
+from wmplay.core.job_state import ACTIVE, JobInfo, describe
 from wmplay.core.runs import RUN_FILE, RunStore
 from wmplay.tui.snapshot import RunEvent
 
@@ -24,7 +24,7 @@ class _Seen(NamedTuple):
 
 
 class RunWatch:
-    """Lists jobs a few times a second. A file whose runs have all ended is closed and read again only when it changes."""
+    """Lists jobs a few times a second. A file whose runs have all ended is closed until it changes."""
 
     def __init__(self) -> None:
         self._stores: dict[Path, RunStore] = {}

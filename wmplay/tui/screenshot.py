@@ -21,9 +21,10 @@ def save_screenshot(
     keys: Sequence[str] = (),
     make_reader: Callable[[], Reader] | None = None,
 ) -> Path:
-    """Open the dashboard on what there is, select `subject`, press `keys`, save what it shows as an SVG at `path`.
+    """Open the dashboard, select `subject`, press `keys`, save what it shows as an SVG at `path`.
 
-    size: columns and rows. make_reader: what to show instead of the core's state. Raises WmplayError if nothing appears.
+    size: columns and rows. make_reader: what to show instead of the core's state. Raises WmplayError if
+    nothing appears.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(asyncio.run(_picture(size, subject, keys, make_reader)), encoding="utf-8")
@@ -40,7 +41,7 @@ async def _picture(
             app.dashboard.choose(subject)
         chosen = app.dashboard.subject
         await _until(
-            lambda: chosen is None or (d := app.dashboard.state.detail) is not None and d.subject == chosen,
+            lambda: chosen is None or ((d := app.dashboard.state.detail) is not None and d.subject == chosen),
             "The selection's details did not appear.",
         )
         await asyncio.sleep(SETTLE_S)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Kind = Literal["game", "job", "slot"]
+TaskState = Literal["running", "done", "failed", "ended"]
 ACTIVE = ("queued", "running", "paused")
 
 
@@ -99,7 +100,7 @@ class TaskRow:
 
     id: str
     title: str
-    state: Literal["running", "done", "failed", "ended"]
+    state: TaskState
     started: float
     last_line: str = ""
     pid: int = 0
@@ -138,7 +139,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Detail:
-    """More about the selected subject. `version` is equal for equal content, so that unchanged widgets stay untouched."""
+    """More about the selected subject. Equal `version`s mean equal content: nothing to draw."""
 
     subject: Subject
     version: tuple[Any, ...] = ()

@@ -1,4 +1,4 @@
-"""What an action means for the present selection: the wmplay command it starts, or the sentence why it cannot."""
+"""What an action means for the present selection: the wmplay command it starts, or why it cannot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from wmplay.tui.snapshot import ACTIVE, GameRow, JobRow, SlotRow, Snapshot, Subject
 
-# call: short, its answer is shown · task: takes its time, runs on alone · window: opens one · terminal: takes the screen
+# call: short, its answer is shown · task: takes its time, alone · window: opens one · terminal: takes this screen
 How = Literal["call", "task", "window", "terminal"]
 
 
@@ -21,8 +21,8 @@ class Order:
     args: tuple[str, ...]
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer to the person, not an error of the program
-    """Why an action cannot be done now, as a sentence."""
+class Refusal(Exception):
+    """Why an action cannot be done now, as a sentence: an answer to the person, not an error of the program."""
 
 
 def game_of(state: Snapshot, subject: Subject | None) -> GameRow:

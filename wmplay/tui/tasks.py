@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from wmplay.tui.launch import argv
-from wmplay.tui.snapshot import TaskRow
+from wmplay.tui.snapshot import TaskRow, TaskState
 from wmplay.tui.text import last_line
 
 KEEP_S = 24 * 3600.0
@@ -32,7 +32,7 @@ class TaskStore:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, title: str, args: Sequence[str]) -> str:
-        """Start `wmplay ARGS…` in a session of its own, output to a file; returns the task's id. OSError if it cannot."""
+        """Start `wmplay ARGS…` in a session of its own, output to a file; returns its id. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         key = f"{int(time.time() * 1000):x}-{uuid.uuid4().hex[:4]}"
         detached: dict[str, Any] = {"start_new_session": True}
@@ -82,10 +82,8 @@ class TaskStore:
                 path.with_suffix(".log").unlink(missing_ok=True)
                 return None
             alive = code is None and (child is not None or _birth(note["pid"]) == note["pid_started"])
-            state = "running" if alive else "ended" if code is None else "done" if code == 0 else "failed"
-            return TaskRow(
-                key, note["title"], state, note["started"], last_line(self.output(key)), note["pid"]
-            )  # fmt: skip
+            state: TaskState = "running" if alive else "ended" if code is None else "done" if code == 0 else "failed"
+            return TaskRow(key, note["title"], state, note["started"], last_line(self.output(key)), note["pid"])
         except (OSError, ValueError, KeyError, TypeError):
             # A note cut short by a crash tells nothing; the command itself is not touched by that.
             path.unlink(missing_ok=True)

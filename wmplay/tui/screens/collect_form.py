@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Select, Static
 
 from wmplay.tui import launch, targets
 from wmplay.tui.plans import CollectPlan
-from wmplay.tui.screens.train_form import game_choices, row
+from wmplay.tui.screens.train_form import game_select, row
 from wmplay.tui.snapshot import Snapshot, Subject
 
 MIX = ""  # let `wmplay collect` mix the game's players as it does by default
@@ -36,11 +36,9 @@ class CollectForm(ModalScreen[tuple[str, ...]]):
             self._game = state.games[0].short if state.games else ""
 
     def compose(self) -> ComposeResult:
-        games = game_choices(self._state.games)
-        chosen = {"value": self._game} if any(key == self._game for _, key in games) else {}
         with Vertical(id="box", classes="form small") as box:
             box.border_title = " Collect episodes "
-            yield from row("Game", Select(games, id="game", allow_blank=not games, compact=True, **chosen))
+            yield from row("Game", game_select(self._state.games, self._game))
             yield from row("Steps", Input("20000", id="steps", compact=True))
             yield from row("Player", Select(self._players(), id="player", allow_blank=False, compact=True))
             yield from row("Name", Input("mixed", id="name", compact=True))
@@ -80,7 +78,7 @@ class CollectForm(ModalScreen[tuple[str, ...]]):
 
     def _check(self) -> list[str]:
         plan = self.plan()
-        problems = plan.problems(self._state)
+        problems = plan.problems()
         self.query_one("#wrong", Static).update("\n".join(problems))
         self.query_one("#command", Static).update("" if problems else launch.shown(plan.args()))
         self.query_one("#start", Button).disabled = bool(problems)

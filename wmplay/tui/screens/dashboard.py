@@ -32,8 +32,8 @@ class DashboardScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*commands.bindings()]
     COMMANDS: ClassVar = {CommandProvider}
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (110, "-wide"), (160, "-broad")]
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-low"), (32, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-broad")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
 
     app: WmplayApp
 

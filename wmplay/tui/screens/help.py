@@ -49,7 +49,7 @@ class HelpScreen(ModalScreen[None]):
         lines += [Content.assemble((f"{word}: ", "b"), text) for word, text in commands.WORDS]
         lines += [
             Content(""),
-            Content.styled("In a dream or a game: its window shows its own keys; F1 there lists them.", "$foreground-muted"),
-            Content.styled('Keys can be changed: keymap.json in the home folder, like {"dream": "f5"}.', "$foreground-muted"),
+            Content.styled("A game's or a dream's window shows its own keys.", "$foreground-muted"),
+            Content.styled('Your own keys: keymap.json in the home folder, {"dream": "f5"}.', "$foreground-muted"),
         ]  # fmt: skip
         return Content("\n").join(lines)

@@ -41,7 +41,9 @@ class Menu(ModalScreen[str]):
                 *(
                     Option(
                         Content.assemble(
-                            (f"{keys[entry.id]:>4} ", "$accent b"), entry.title.ljust(wide + 2), (entry.help, "$foreground-muted")
+                            (f"{keys[entry.id]:>4} ", "$accent b"),
+                            entry.title.ljust(wide + 2),
+                            (entry.help, "$foreground-muted"),
                         ),
                         id=entry.id,
                     )

@@ -1,4 +1,4 @@
-"""The form that starts a training: eight short rows, checked while they are filled in, with the command it amounts to."""
+"""The form that starts a training: eight short rows, checked as they are filled in, and the command they mean."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
-from wmplay.core.catalog import FAMILIES, PRESETS
 from wmplay.core import devices
+from wmplay.core.catalog import FAMILIES, PRESETS
 from wmplay.tui import launch, targets
 from wmplay.tui.messages import CommandEnded
 from wmplay.tui.plans import PRESET_HINTS, TrainPlan, free_name
@@ -43,17 +43,10 @@ class TrainForm(ModalScreen[None]):
         self._busy = False
 
     def compose(self) -> ComposeResult:
-        games = [(row.title, row.short) for row in self._state.games]
-        known = any(key == self._game for _, key in games)
         families = self._families(self._game)
         with Vertical(id="box", classes="form") as box:
             box.border_title = " Train a world model "
-            yield from row(
-                "Game",
-                Select(
-                    games, id="game", allow_blank=not games, compact=True, **({"value": self._game} if known else {})
-                ),
-            )
+            yield from row("Game", game_select(self._state.games, self._game))
             yield from row("Family", Select(families, id="family", allow_blank=False, compact=True))
             yield from row(
                 "Preset",
@@ -90,7 +83,6 @@ class TrainForm(ModalScreen[None]):
             with Horizontal(id="buttons"):
                 yield Button("Cancel (esc)", id="cancel", compact=True)
                 yield Button("Start (ctrl+s)", id="start", compact=True, variant="primary")
-        # fmt: skip
 
     def on_mount(self) -> None:
         self._suggest_name()
@@ -119,7 +111,7 @@ class TrainForm(ModalScreen[None]):
     # --- what changes ---
 
     @on(Select.Changed, "#game")
-    def _game_changed(self, event: Select.Changed) -> None:
+    def _game_changed(self) -> None:
         game = self._text("game")
         if game != self._game:
             self._game = game
@@ -199,6 +191,9 @@ def row(label: str, *fields: Input | Select[str]) -> ComposeResult:
         yield from fields
 
 
-def game_choices(games: tuple[GameRow, ...]) -> list[tuple[str, str]]:
-    """Games for a selection list: (what is read, what is meant)."""
-    return [(entry.title, entry.short) for entry in games]
+def game_select(games: tuple[GameRow, ...], chosen: str) -> Select[str]:
+    """The choice of a game; the chosen one is offered also where the list does not have it (any Gymnasium id)."""
+    offered = [(entry.title, entry.short) for entry in games]
+    if chosen not in [key for _, key in offered]:
+        offered.append((chosen or "none yet", chosen))
+    return Select(offered, value=chosen, id="game", allow_blank=False, compact=True)

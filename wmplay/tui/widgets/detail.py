@@ -29,9 +29,8 @@ class DetailPane(Vertical):
         self._loaded = False
 
     def compose(self) -> ComposeResult:
-        with Horizontal(id="top"):
-            with VerticalScroll(id="facts-scroll", can_focus=False):
-                yield Static(id="facts")
+        with Horizontal(id="top"), VerticalScroll(id="facts-scroll", can_focus=False):
+            yield Static(id="facts")
         yield Static(id="table")
         yield Curves(id="curves")
 

@@ -1,0 +1,191 @@
+"""Every action by key, by mouse and by palette, and what it starts."""
+
+from __future__ import annotations
+
+import pytest
+from textual.command import CommandPalette
+from textual.widgets import Input
+
+from wmplay.tui import commands, launch, targets
+from wmplay.tui.palette import CommandProvider
+from wmplay.tui.screens.collect_form import CollectForm
+from wmplay.tui.screens.help import HelpScreen
+from wmplay.tui.screens.menu import Menu
+from wmplay.tui.screens.prompt import Confirm, Prompt
+from wmplay.tui.screens.textbox import TextBox
+from wmplay.tui.screens.train_form import TrainForm
+
+STARTS = [
+    ("game", "car_racing", "p", ("task", ("play", "car_racing"))),
+    ("game", "car_racing", "a", ("task", ("play", "car_racing", "--agent", "driver"))),
+    ("game", "car_racing", "d", ("task", ("dream", "car-one"))),
+    ("slot", "grid_world", "a", ("task", ("play", "grid_world", "--agent", "grid_world"))),
+    ("slot", "grid_world", "d", ("task", ("dream", "grid_world"))),
+    ("slot", "grid_world", "w", ("task", ("dream", "grid_world", "--twin"))),
+    ("slot", "grid_world", "e", ("task", ("eval", "grid_world"))),
+    ("slot", "grid_world", "k", ("call", ("slots", "verify", "grid_world"))),
+    ("slot", "car-one", "space", ("call", ("jobs", "pause", "j1"))),
+    ("job", "j1", "space", ("call", ("jobs", "pause", "j1"))),
+    ("job", "j1", "s", ("call", ("jobs", "save", "j1"))),
+    ("job", "j1", "x", ("call", ("jobs", "stop", "j1"))),
+    ("job", "j1", "d", ("task", ("dream", "car-one"))),
+    ("job", "j3", "r", ("call", ("jobs", "resume", "j3"))),
+    ("job", "j1", "l", ("call", ("jobs", "logs", "j1"))),
+]
+
+
+@pytest.mark.parametrize(("kind", "key", "press", "expected"), STARTS)
+async def test_a_key_starts_its_command(opened, started, kind, key, press, expected) -> None:
+    async with opened() as view:
+        await view.select(kind, key)
+        await view.pilot.press(press)
+        await view.until(lambda: bool(started.commands), f"{press} starts something")
+    assert started.commands == [expected]
+
+
+OPENS = [
+    ("t", TrainForm), ("c", CollectForm), ("question_mark", HelpScreen), ("y", Prompt), ("o", Prompt), ("i", Prompt),
+    ("n", Prompt), ("delete", Confirm), ("enter", Menu), ("exclamation_mark", TextBox), ("ctrl+p", CommandPalette),
+    ("R", Prompt),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("press", "screen"), OPENS)
+async def test_a_key_opens_its_box_and_escape_closes_it(opened, started, press, screen) -> None:
+    """At 80 by 24 every box fits and can be left without harm."""
+    async with opened((80, 24)) as view:
+        await view.select("slot", "pole-three")
+        await view.pilot.press(press)
+        await view.until(lambda: isinstance(view.app.screen, screen), f"{press} opens {screen.__name__}")
+        await view.pilot.press("escape")
+        await view.until(lambda: view.app.screen is view.app.dashboard, "it closes")
+    assert started.commands == []
+
+
+NAMED = [
+    ("y", "copy", ("slots", "copy", "pole-three", "fresh"), "call"),
+    ("n", "rename", ("slots", "rename", "pole-three", "fresh"), "call"),
+    ("o", "export", ("slots", "export", "pole-three", "fresh"), "call"),
+    ("i", "import", ("slots", "import", "fresh"), "call"),
+    ("R", "record", ("play", "cartpole", "--record", "fresh"), "task"),
+]
+
+
+@pytest.mark.parametrize(("press", "what", "args", "how"), NAMED)
+async def test_a_question_answered_becomes_a_command(opened, started, press, what, args, how) -> None:
+    async with opened() as view:
+        await view.select("slot", "pole-three")
+        await view.pilot.press(press)
+        await view.until(lambda: isinstance(view.app.screen, Prompt), what)
+        view.app.screen.query_one(Input).value = "fresh"
+        await view.pilot.press("enter")
+        await view.until(lambda: bool(started.commands), what)
+    assert started.commands == [(how, args)]
+
+
+async def test_a_refused_command_says_why_and_starts_nothing(opened, started) -> None:
+    async with opened() as view:
+        await view.select("job", "j3")
+        await view.pilot.press("space")
+        await view.until(lambda: "pole-three is dead" in view.text() and "Not now" in view.text(), "the reason")
+    assert started.commands == []
+
+
+async def test_a_failed_command_shows_its_sentence_in_a_box(opened, started) -> None:
+    started.answer = (1, "wmplay: The slot pole-three is being written.")
+    async with opened() as view:
+        await view.select("slot", "pole-three")
+        await view.pilot.press("k")
+        await view.until(lambda: isinstance(view.app.screen, TextBox), "the box")
+        assert "is being written" in view.text()
+        await view.pilot.press("escape", "exclamation_mark")
+        await view.until(lambda: isinstance(view.app.screen, TextBox), "the messages")
+        assert "is being written" in view.text()
+
+
+async def test_without_a_display_it_plays_in_the_terminal_or_says_how(opened, started, monkeypatch) -> None:
+    """A missing display shows as a message; where the terminal cannot be lent the command to type is shown."""
+    monkeypatch.setattr(launch, "has_display", lambda: False)
+    async with opened() as view:
+        await view.select("slot", "grid_world")
+        await view.pilot.press("d")
+        await view.until(lambda: isinstance(view.app.screen, TextBox), "the message")
+        assert "wmplay dream grid_world --terminal" in view.app.problems[0]
+
+
+async def test_the_palette_offers_every_command(opened) -> None:
+    async with opened() as view:
+        await view.select("slot", "grid_world")
+        provider = CommandProvider(view.app.screen)
+        offered = {title.split("  (")[0] for _, title, _ in provider._entries()}
+    assert offered == {entry.title for entry in commands.COMMANDS if entry.id != "menu"}
+
+
+async def test_the_palette_carries_out_what_is_chosen(opened, started) -> None:
+    async with opened() as view:
+        await view.select("slot", "grid_world")
+        await view.pilot.press("ctrl+p")
+        await view.until(lambda: isinstance(view.app.screen, CommandPalette), "the palette")
+        await view.pilot.press(*"twin")
+        await view.pilot.pause(0.4)
+        await view.pilot.press("enter")
+        await view.until(lambda: bool(started.commands), "the twin")
+    assert started.commands == [("task", ("dream", "grid_world", "--twin"))]
+
+
+async def test_a_click_in_the_footer_does_what_the_key_does(opened, started) -> None:
+    async with opened((80, 24)) as view:
+        await view.select("job", "j1")
+        line = view.text().splitlines()[-1]
+        await view.pilot.click("#keys", offset=(line.index("Pause"), 0))
+        await view.until(lambda: bool(started.commands), "the click")
+    assert started.commands == [("call", ("jobs", "pause", "j1"))]
+
+
+async def test_a_click_on_a_row_selects_it(opened) -> None:
+    async with opened((80, 24)) as view:
+        await view.select("job", "j1")
+        lines = view.text().splitlines()
+        row = next(index for index, line in enumerate(lines) if "◇ pole-three" in line)
+        await view.pilot.click(offset=(6, row))
+        await view.until(lambda: view.app.dashboard.subject.key == "pole-three", "the selection")
+        assert view.app.dashboard.subject.kind == "slot"
+
+
+async def test_number_keys_and_tab_go_from_list_to_list(opened) -> None:
+    async with opened() as view:
+        for press, kind in (("1", "game"), ("3", "slot"), ("2", "job"), ("tab", "slot")):
+            await view.pilot.press(press)
+            await view.until(lambda kind=kind: view.app.dashboard.subject.kind == kind, f"{press} goes to {kind}s")
+
+
+async def test_a_keymap_moves_a_command_to_another_key(opened, started) -> None:
+    async with opened(keymap={"dream": "f5"}) as view:
+        await view.select("slot", "grid_world")
+        assert "f5 Dream" in view.text()
+        await view.pilot.press("d")
+        await view.pilot.press("f5")
+        await view.until(lambda: bool(started.commands), "the dream")
+    assert started.commands == [("task", ("dream", "grid_world"))]
+
+
+async def test_the_help_names_every_key(opened) -> None:
+    async with opened() as view:
+        page = HelpScreen({}).page().plain
+        assert view.app.is_running
+    for entry in commands.COMMANDS:
+        assert entry.title in page
+        assert entry.help in page
+
+
+def test_keys_are_not_used_twice() -> None:
+    used = [entry.key for entry in commands.COMMANDS]
+    assert len(used) == len(set(used))
+
+
+def test_every_command_means_something() -> None:
+    from wmplay.tui.desk import Desk
+
+    by_screen = {"games", "jobs", "slots", "view", "metric", "quit"}
+    for entry in commands.COMMANDS:
+        assert entry.id in targets.ORDERS or entry.id in by_screen or hasattr(Desk, f"_{entry.id}")
