@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.conftest import VECTOR, record
+from wmplay.core import segments
 from wmplay.core.episodes import Dataset
 from wmplay.core.errors import UsageError, WmplayError
 from wmplay.core.segments import SegmentArrays, SegmentSampler
@@ -116,6 +117,20 @@ def test_a_resumed_run_sees_the_very_same_batches(tmp_path: Path, boundaries: st
     resumed = SegmentSampler(data, 16, 8, 99, boundaries)  # type: ignore[arg-type]
     resumed.load_state_dict(json.loads(kept))
     assert all(same(resumed.sample(), batch) for batch in unbroken)
+
+
+@pytest.mark.parametrize("boundaries", ["cross", "pad"])
+def test_reading_ahead_of_a_large_dataset_changes_no_batch(
+    tmp_path: Path, boundaries: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = record(tmp_path / "a", LENGTHS)
+    record(folder, [70, 5])
+    data = [Dataset(folder), Dataset(record(tmp_path / "b", [9]))]
+    plain = SegmentSampler(data, 16, 8, 5, boundaries)  # type: ignore[arg-type]
+    monkeypatch.setattr(segments, "_LARGE", 0)
+    ahead = SegmentSampler(data, 16, 8, 5, boundaries)  # type: ignore[arg-type]
+    assert all(same(plain.sample(), ahead.sample()) for _ in range(200))
+    assert plain.state_dict() == ahead.state_dict()
 
 
 def test_a_resume_on_other_data_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -9,6 +10,9 @@ import numpy as np
 
 from wmplay.core.episodes import FIRST, TERMINATED, Dataset
 from wmplay.core.errors import UsageError, WmplayError
+
+# Bytes of observations from which on the system is asked to read ahead; less is in its cache soon anyway.
+_LARGE = 256 << 20
 
 
 class SegmentArrays(NamedTuple):
@@ -64,12 +68,20 @@ class SegmentSampler:
         # How many windows an episode has; see the class for why this makes every row equally likely.
         self._windows = np.cumsum(np.where(lengths <= length, length, lengths + length - 1))
         self._random = np.random.Generator(np.random.PCG64(seed))
+        # Where the generator stood before the batch in `_next`, which was drawn ahead, was drawn.
+        self._state: dict[str, Any] = dict(self._random.bit_generator.state)
+        self._next: tuple[np.ndarray, np.ndarray | None, np.ndarray] | None = None
         self._shape = self._sources[0].shape[1:]
         self._dtype = self._sources[0].dtype
+        self._large = sum(source.nbytes for source in self._sources) > _LARGE
 
     def sample(self, out: np.ndarray | None = None) -> SegmentArrays:
         """The next batch. out: where to put the observations, for instance pinned memory; else new memory."""
-        starts, begins, counts = self._draw()
+        starts, begins, counts = self._next or self._draw()
+        # The batch after this one is drawn already and the system told to read it: the disk works while others compute.
+        self._state = dict(self._random.bit_generator.state)
+        self._next = self._draw()
+        self._announce(self._next[0], self._next[2])
         if out is None:
             out = np.empty((self.batch, self.length, *self._shape), self._dtype)
         columns = np.arange(self.length)
@@ -86,7 +98,7 @@ class SegmentSampler:
 
     def state_dict(self) -> dict[str, Any]:
         """Where the sampler is, as JSON-ready data; loading it makes the next batches the same ones."""
-        return {"rows": self.rows, "random": _plain(self._random.bit_generator.state)}
+        return {"rows": self.rows, "random": _plain(self._state)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where `state_dict` was taken. Raises WmplayError if the data is not the same any more."""
@@ -96,6 +108,7 @@ class SegmentSampler:
                 " so the run cannot go on exactly as before."
             )
         self._random.bit_generator.state = dict(state["random"])
+        self._state, self._next = dict(state["random"]), None
 
     def _draw(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """First row [B] of each segment, None or that again, and how many rows [B] are real."""
@@ -110,6 +123,25 @@ class SegmentSampler:
         starts = np.where(whole, begin, np.maximum(window, begin))
         counts = np.where(whole, stop - begin, np.minimum(window + self.length, stop) - starts)
         return starts, begin, counts
+
+    def _announce(self, starts: np.ndarray, counts: np.ndarray) -> None:
+        """Ask the system to read these rows ahead, all at once instead of one page fault after the other."""
+        if not self._large:
+            return
+        row = self._dtype.itemsize * int(np.prod(self._shape))
+        pieces = np.searchsorted(self._starts, starts, side="right") - 1
+        for start, count, piece in zip(starts.tolist(), counts.tolist(), pieces.tolist(), strict=True):
+            source = self._sources[piece]
+            mapped = getattr(source, "_mmap", None)
+            if mapped is None or not hasattr(mapped, "madvise"):
+                continue
+            # Rows beyond the end of the piece lie elsewhere and are left to chance: they are few.
+            first = int(self._offsets[piece]) + start - int(self._starts[piece])
+            count = min(count, len(source) - first)
+            begin = source.offset % mmap.ALLOCATIONGRANULARITY + first * row  # type: ignore[attr-defined]
+            aligned = begin // mmap.PAGESIZE * mmap.PAGESIZE
+            length = min(begin + count * row, len(mapped)) - aligned
+            mapped.madvise(mmap.MADV_WILLNEED, aligned, length)
 
     def _copy(self, out: np.ndarray, start: int, count: int) -> None:
         """Observations of `count` rows from `start` on, over shards and round the ring, into out; zeros after."""
