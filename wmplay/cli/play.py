@@ -95,6 +95,8 @@ def parameters(given: list[str]) -> dict[str, Any]:
 
 def _check_screen(terminal: bool, steps: int | None, screenshot: Path | None) -> None:
     """Say what is missing before anything heavy is loaded."""
+    # Games and windows import pygame, whose greeting would land on stdout, which is for data.
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     if screenshot is not None and screenshot.suffix not in ((".png", ".svg") if terminal else (".png",)):
         raise UsageError(f"A screenshot is written as .png{' or .svg' if terminal else ''}, not as {screenshot.name}.")
     # Textual reads the keyboard from stdin and draws on stderr; stdout may go elsewhere.
@@ -119,8 +121,6 @@ def _show(session: Session, terminal: bool, steps: int | None, screenshot: Path 
 
 
 def _show_window(session: Session, ticks: int | None, screenshot: Path | None) -> None:
-    # Its greeting would land on stdout, which is for data.
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     try:
         from wmplay.play.window import Window
     except ImportError as why:

@@ -109,6 +109,8 @@ class Twin(Session):
             self._open_steps += 1
             self._dream_return += float(reward)
             self.dream_over = bool(ended)
+            if self.dream_over:
+                self.say("the dream says it is over: re-sync wakes it", 3.0)
             self._info = {**self._info, "end_probability": info.get("end_probability")}
         super()._after_step(terminated, truncated)
         self._compare()
