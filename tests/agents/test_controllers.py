@@ -1,0 +1,109 @@
+"""The 2018 controller and its evolution: the sizes of the paper, actions in bounds, a search that finds its goal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from wmplay.agents.evolution import Evolution
+from wmplay.agents.linear import LinearPolicy
+from wmplay.agents.policy_gradient import ActorCritic, Experience, advantages, learn
+from wmplay.core.spaces import ActionSpec
+
+CAR = ActionSpec("box", low=(-1.0, 0.0, 0.0), high=(1.0, 1.0, 1.0))
+SPECS = [CAR, ActionSpec("discrete", n=4), ActionSpec("multi", counts=(3, 2))]
+
+
+def test_the_papers_controller_has_867_parameters() -> None:
+    """z of 32 and h of 256 to three actions, as in Ha and Schmidhuber's table."""
+    assert LinearPolicy(288, CAR).size == 867
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_action_is_one_the_game_accepts(spec: ActionSpec) -> None:
+    """A policy that leaves its bounds would stop the game."""
+    policy = LinearPolicy(5, spec)
+    draws = torch.Generator().manual_seed(0)
+    parameters = 3 * torch.randn(7, policy.size, generator=draws)
+    actions = policy.act(parameters, torch.randn(7, 11, 5, generator=draws)).numpy()
+    assert actions.shape == (7, 11, *spec.shape)
+    if spec.kind == "box":
+        assert (actions >= np.array(spec.low)).all()
+        assert (actions <= np.array(spec.high)).all()
+        assert (actions[..., 2] == 0).mean() > 0.3  # the brake is off half of the time
+    else:
+        assert (actions >= 0).all()
+        assert (actions < np.array(spec.n if spec.kind == "discrete" else spec.counts)).all()
+
+
+@pytest.mark.parametrize("size", [12, 300])
+def test_evolution_finds_an_optimum_and_resumes_exactly(size: int) -> None:
+    """Both for full and for separable covariances; a search resumed from its fitness table asks the same questions."""
+    goal = np.linspace(-1, 1, size)
+    search = Evolution(size, 16, sigma=0.3, seed=4)
+
+    def fitness(candidates: np.ndarray) -> np.ndarray:
+        return -((candidates - goal) ** 2).mean(1)
+
+    before = fitness(search.mean[None])[0]
+    for _ in range(60):
+        search.tell(fitness(search.ask()))
+    assert fitness(search.mean[None])[0] > 0.5 * before
+    resumed = Evolution(size, 16, sigma=0.3, seed=4)
+    resumed.load_state(search.state())
+    assert np.array_equal(resumed.ask(), search.ask())
+    assert resumed.best_fitness == search.best_fitness
+
+
+def test_evolution_leaves_numpys_own_random_numbers_alone() -> None:
+    """A library that reseeds the whole process makes other people's experiments lie."""
+    np.random.seed(1)
+    wanted = np.random.random(3)
+    np.random.seed(1)
+    search = Evolution(5, 6, seed=0)
+    search.tell(np.arange(6.0) + search.ask().sum(1))
+    assert np.array_equal(np.random.random(3), wanted)
+
+
+def test_a_broken_fitness_is_refused() -> None:
+    """One NaN would poison the whole search silently."""
+    search = Evolution(3, 4)
+    search.ask()
+    with pytest.raises(ValueError, match="finite"):
+        search.tell(np.array([1.0, 2.0, np.nan, 0.0]))
+
+
+def test_advantages_stop_at_the_end_of_an_episode() -> None:
+    """What happens in the next episode must not count for the last one."""
+    on = torch.tensor([[1.0], [0.0], [1.0]])
+    reward = torch.tensor([[0.0], [1.0], [100.0]])
+    nothing = torch.zeros(3, 1)
+    found = advantages(Experience(nothing, nothing, nothing, reward, on, torch.zeros(4, 1)), 0.9, 1.0)
+    assert found[:, 0].tolist() == pytest.approx([0.9, 1.0, 100.0])
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_policy_gradient_learns_what_pays(spec: ActionSpec) -> None:
+    """A bandit whose best arm is obvious: after some updates the policy takes it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ActorCritic(3, spec, 16)
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    draws = torch.Generator().manual_seed(0)
+    features = torch.randn(64, 3, generator=draws)
+
+    def reward(action: torch.Tensor) -> torch.Tensor:
+        return action.float() if spec.kind == "discrete" else action[..., 0].float()
+
+    for _ in range(40):
+        with torch.no_grad():
+            raw, value = model(features)
+            choice, action = model.draw(raw, draws)
+            chance, _ = model.judge(raw, choice)
+        over = torch.zeros(1, 64)
+        values = torch.stack([value, value])
+        batch = Experience(features[None], choice[None], chance[None], reward(action)[None], over, values)
+        learn(model, optimiser, batch, draws)
+    best = {"box": 1.0, "discrete": 3.0, "multi": 2.0}[spec.kind]
+    assert float(reward(model.act(features)).mean()) > 0.8 * best
