@@ -127,15 +127,17 @@ class Dataset:
         bounds = np.append(starts, rows)
         number = len(self.shards)
         self.shards.append(observations)
+        clean = self._all_clean(observations[:rows], actions, rewards, flags)
         for index, (start, stop) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
-            wrong = self._episode_problem(
-                observations[start:stop], actions[start:stop], rewards[start:stop], flags[start:stop]
+            span = slice(start, stop)
+            wrong = (
+                None if clean else self._episode_problem(observations[span], actions[span], rewards[span], flags[span])
             )
             if wrong:
                 self._problem(folder, index, *wrong)
                 continue
             label = labels.get(start, {})
-            seed = label.get("seed")
+            seed = label.get("seed") if isinstance(label.get("seed"), int) else None
             if seed is not None and (seed >= HELD_OUT_SEED) != self.held_out:
                 self._problem(
                     folder, index, "seed", f"{seed} belongs to {'training' if self.held_out else 'held-out'} data"
@@ -152,7 +154,7 @@ class Dataset:
             self.episodes.append(
                 Episode(self.rows, stop - start, seed, player, complete, bool(ends & TERMINATED), folder.name, start)
             )
-            kept.append((actions[start:stop], rewards[start:stop], flags[start:stop]))
+            kept.append((actions[span], rewards[span], flags[span]))
             self.rows += stop - start
 
     def _open_shard(self, folder: Path) -> list[np.ndarray] | None:
@@ -181,6 +183,18 @@ class Dataset:
                 self._problem(folder, None, name, f"is cut short: {len(array)} of {stated} rows are there")
             found.append(array)
         return found
+
+    def _all_clean(self, observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray, flags: np.ndarray) -> bool:
+        """Whether no episode of a shard can have a problem: the usual case, seen at once instead of one by one."""
+        first = (flags & FIRST) > 0
+        ended = (flags & (TERMINATED | TRUNCATED)) > 0
+        return bool(
+            np.isfinite(rewards).all()
+            and not (ended[:-1] & ~first[1:]).any()
+            and not (first & ended).any()
+            and action_problem(self.action, actions[~first]) is None
+            and (self.observation.kind == "frame" or np.isfinite(observations).all())
+        )
 
     def _episode_problem(
         self, observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray, flags: np.ndarray
