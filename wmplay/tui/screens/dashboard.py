@@ -32,8 +32,8 @@ class DashboardScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*commands.bindings()]
     COMMANDS: ClassVar = {CommandProvider}
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-broad")]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-broad")]  # noqa: RUF012 - as Textual types it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
 
     app: WmplayApp
 
@@ -46,7 +46,7 @@ class DashboardScreen(Screen[None]):
         yield Static(id="title")
         with Horizontal(id="body"):
             with Vertical(id="side"):
-                yield ListPanel("game", "Games", "reading…", id="games")
+                yield ListPanel("game", "Games", "no games", id="games")
                 yield ListPanel("job", "Jobs", "nothing is training: press t", id="jobs")
                 yield ListPanel("slot", "Slots", "no models yet: press t", id="slots")
             yield DetailPane(id="detail")

@@ -39,7 +39,7 @@ class TrainForm(ModalScreen[None]):
             self._game = targets.game_of(state, subject).short
         except targets.Refusal:
             self._game = state.games[0].short if state.games else ""
-        self._named = False
+        self._suggested = ""
         self._busy = False
 
     def compose(self) -> ComposeResult:
@@ -103,10 +103,12 @@ class TrainForm(ModalScreen[None]):
         return [("collect new", ""), *((f"{row.name} ({count(row.steps)} steps)", row.name) for row in mine)]
 
     def _suggest_name(self) -> None:
-        if not self._named:
-            family = self.query_one("#family", Select).value
+        """Fill in a free name, unless the person has written one."""
+        slot = self.query_one("#slot", Input)
+        if slot.value == self._suggested:
+            self._suggested = free_name(self._text("game"), self._text("family"), self._state)
             with self.prevent(Input.Changed):
-                self.query_one("#slot", Input).value = free_name(self._text("game"), str(family), self._state)
+                slot.value = self._suggested
 
     # --- what changes ---
 
@@ -126,8 +128,7 @@ class TrainForm(ModalScreen[None]):
         self._check()
 
     @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        self._named = self._named or event.input.id == "slot"
+    def _typed(self) -> None:
         self._check()
 
     def _text(self, id_: str) -> str:

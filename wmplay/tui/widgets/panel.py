@@ -34,7 +34,7 @@ class ListPanel(OptionList):
     def show(self, rows: Sequence[tuple[str, Draw]]) -> None:
         """Show these rows: (key, function that draws the row for a width)."""
         self._draws = dict(rows)
-        if list(self._draws) != [option.id for option in self.options if option.id]:
+        if not self.option_count or list(self._draws) != [option.id for option in self.options if option.id]:
             self._rebuild()
         else:
             self._redraw()
