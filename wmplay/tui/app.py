@@ -57,14 +57,14 @@ class WmplayApp(App[None]):
             self.set_keymap(self.user_keys)
         if self._opening_problem:
             self.call_after_refresh(self.show_problem, "Your keymap", self._opening_problem)
-        # The first paint comes before the first look at the disk.
-        self.call_after_refresh(self.poller.start)
 
     def on_unmount(self) -> None:
         self.poller.stop()
 
     @on(SnapshotArrived)
     async def _show(self, event: SnapshotArrived) -> None:
+        if not self.dashboard.ready:
+            return
         await self.dashboard.load()
         for task in event.snapshot.tasks:
             before = next((row for row in self.dashboard.state.tasks if row.id == task.id), None)
@@ -74,11 +74,13 @@ class WmplayApp(App[None]):
 
     @on(PollFailed)
     def _poll_failed(self, event: PollFailed) -> None:
-        if event.sentence not in self.problems:
+        if self.dashboard.ready and event.sentence not in self.problems:
             self.show_problem("Reading the state", event.sentence)
 
     @on(CommandEnded)
     def _ended(self, event: CommandEnded) -> None:
+        if not self.dashboard.ready:
+            return
         self.poller.look()
         if event.code not in (0, 130):
             self.show_problem(event.title, event.output or f"It ended with exit code {event.code} and no word.")

@@ -61,8 +61,15 @@ class DashboardScreen(Screen[None]):
         self._draw_title()
         self._draw_keys()
         self.query_one(DetailPane).show(self.state, None)
+        # The first paint comes before the first look at the disk.
+        self.call_after_refresh(self.app.poller.start)
 
     # --- the state ---
+
+    @property
+    def ready(self) -> bool:
+        """Whether all parts are there: not yet while opening, no longer while closing."""
+        return len(self.query("ListPanel, DetailPane, KeyBar, RichLog")) == 6
 
     async def load(self) -> None:
         """Bring what the first paint did not need."""
