@@ -102,6 +102,10 @@ async def test_another_game_offers_its_own_families(opened) -> None:
         view.app.screen.query_one("#game", Select).value = "cartpole"
         await view.until(lambda: view.app.screen.plan().family == "state_vae", "the family follows")
         assert view.app.screen.plan().slot == "cartpole-state-vae-1"
+        view.app.screen.query_one("#game", Select).value = "grid_world"
+        await view.until(lambda: view.app.screen.plan().family == "vqvae_mdn", "the game's usual family")
+        view.app.screen.query_one("#game", Select).value = "cartpole"
+        await view.until(lambda: view.app.screen.plan().family == "state_vae", "back again")
         assert view.app.screen.plan().problems(state()) == []
 
 

@@ -62,6 +62,7 @@ def test_it_opens_answers_and_gives_the_terminal_back(terminal) -> None:
     terminal.keys("?")
     terminal.until("Every key acts on what is selected")
     terminal.keys("Escape")
+    terminal.until("wmplay/CarRacing-v0")
     terminal.keys("q")
     terminal.until("left with 0")
     assert terminal.run("display-message", "-p", "-t", "t", "#{alternate_on}#{mouse_any_flag}").strip() == "00"

@@ -42,9 +42,17 @@ def call(args: Sequence[str]) -> tuple[int, str]:
 
 
 def in_this_terminal(args: Sequence[str]) -> tuple[int, str]:
-    """Run a command that takes the whole terminal (the app is suspended); returns its exit code and its errors."""
+    """Run a command that takes the whole terminal (the app is suspended); returns its exit code and a word on it.
+
+    It draws on stderr, so that its errors cannot be caught: they stay on the screen until the person has read them.
+    """
     try:
-        done = subprocess.run(argv(args), stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+        code = subprocess.run(argv(args), check=False).returncode
     except OSError as error:
         return 1, f"{shown(args)} could not be started: {error}"
-    return done.returncode, done.stderr.strip()
+    if code in (0, 130):
+        return code, ""
+    sys.stderr.write("\nPress Enter to go back to the dashboard. ")
+    sys.stderr.flush()
+    sys.stdin.readline()
+    return code, f"{shown(args)} ended with exit code {code}; what it said stands in the terminal, above the dashboard."

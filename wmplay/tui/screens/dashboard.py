@@ -41,6 +41,7 @@ class DashboardScreen(Screen[None]):
         super().__init__()
         self.state = Snapshot()
         self.subject: Subject | None = None
+        self.awaited = ""  # a slot whose new job shall be selected as soon as it is there
 
     def compose(self) -> ComposeResult:
         yield Static(id="title")
@@ -83,7 +84,11 @@ class DashboardScreen(Screen[None]):
             self.panel("games").show([(row.short, partial(game_row, row)) for row in state.games])
             self.panel("jobs").show([(row.id, partial(job_row, row)) for row in state.jobs])
             self.panel("slots").show([(row.name, partial(slot_row, row)) for row in state.slots])
-            if self.subject is None or not state.exists(self.subject):
+            job = state.job_of(self.awaited) if self.awaited else None
+            if job is not None:
+                self.awaited = ""
+                self.choose(Subject("job", job.id))
+            elif self.subject is None or not state.exists(self.subject):
                 self.choose(changes.first_subject(state))
             self.query_one(DetailPane).show(state, self.subject)
             self._draw_tasks()

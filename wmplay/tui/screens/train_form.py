@@ -47,7 +47,10 @@ class TrainForm(ModalScreen[None]):
         with Vertical(id="box", classes="form") as box:
             box.border_title = " Train a world model "
             yield from row("Game", game_select(self._state.games, self._game))
-            yield from row("Family", Select(families, id="family", allow_blank=False, compact=True))
+            yield from row(
+                "Family",
+                Select(families, value=self._usual(self._game), id="family", allow_blank=False, compact=True),
+            )
             yield from row(
                 "Preset",
                 Select(
@@ -96,6 +99,12 @@ class TrainForm(ModalScreen[None]):
         shows = entry.observation if entry else ""
         return [(f"{fam.name}: {fam.title}", fam.name) for fam in FAMILIES if not shows or shows in fam.observations]
 
+    def _usual(self, game: str) -> str:
+        """The family a game is usually trained with."""
+        entry = self._state.game(game)
+        names = [name for _, name in self._families(game)]
+        return entry.family if entry and entry.family in names else names[0]
+
     def _datasets(self, game: str) -> list[tuple[str, str]]:
         entry = self._state.game(game)
         names = (entry.short, entry.id) if entry else ()
@@ -119,6 +128,7 @@ class TrainForm(ModalScreen[None]):
             self._game = game
             with self.prevent(Select.Changed):
                 self.query_one("#family", Select).set_options(self._families(game))
+                self.query_one("#family", Select).value = self._usual(game)
                 self.query_one("#data", Select).set_options(self._datasets(game))
         self._changed()
 
@@ -176,6 +186,7 @@ class TrainForm(ModalScreen[None]):
         self._busy = False
         if code == 0:
             self.app.post_message(CommandEnded(f"train {plan.slot}", 0, said))
+            self.app.dashboard.awaited = plan.slot
             if self.is_attached:
                 self.dismiss()
         elif self.is_current:
