@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ FIRST_SEED = {"player": episodes.HELD_OUT_SEED, "expert": episodes.HELD_OUT_SEED
 WIDTH, SEARCH = 16, 30
 # Room behind the earliest start, so that starts differ in their place in the episode.
 ROOM = 24
+# A card with fewer starts stands on the first of these.
+LEAST = 64
 
 
 @dataclass
@@ -120,17 +123,23 @@ def collect(game: Game, regime: str, count: int, horizon: int, progress: Callabl
         if len(kept) == count or tried == SEARCH * count:
             break
     kept += sorted(shorter, key=lambda e: (-len(e), e.seed))[: count - len(kept)]
-    _write(game, regime, kept)
+    _write(game, folder(game, regime, horizon), kept)
 
 
-def folder(game: Game, regime: str) -> Any:
-    """Where this regime's held-out dataset is."""
-    return paths.episodes_dir(game.slug) / f"heldout-{regime}"
+def card_horizon(game: Game, full: bool) -> int:
+    """H of the card: 200 where dreams are cheap to check (a board) or everything is asked for, else 50."""
+    return 200 if full or game.truth == "board" else 50
 
 
-def _write(game: Game, regime: str, played: list[Played]) -> None:
+def folder(game: Game, regime: str, horizon: int) -> Path:
+    """Where this regime's held-out dataset is. One for each horizon: longer episodes would move the starts of shorter
+    cards."""
+    longer = "" if horizon == card_horizon(game, full=False) else f"-{horizon}"
+    return paths.episodes_dir(game.slug) / f"heldout-{regime}{longer}"
+
+
+def _write(game: Game, target: Path, played: list[Played]) -> None:
     """Whole beside the old one, then in its place: a half-written measure would be worse than none."""
-    target = folder(game, regime)
     beside = target.with_name(f".{target.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     env = games.make(game)
@@ -163,13 +172,13 @@ def starts(
     """
     if player_name(game, regime) is None:
         return None
-    where = folder(game, regime)
+    where = folder(game, regime, horizon)
     if not _enough(game, where, count, horizon):
-        collect(game, regime, count, horizon, progress)
+        collect(game, regime, max(count, LEAST), horizon, progress)
     return draw_starts(episodes.Dataset(where), count, horizon, CONTEXT, game.warmup)
 
 
-def _enough(game: Game, where: Any, count: int, horizon: int) -> bool:
+def _enough(game: Game, where: Path, count: int, horizon: int) -> bool:
     if not (where / "dataset.json").exists():
         return False
     dataset = episodes.Dataset(where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,17 @@ from wmplay.core.errors import WmplayError
 from wmplay.evaluate.fidelity import HORIZONS, Card, measure
 from wmplay.evaluate.following import measure_following
 from wmplay.evaluate.outcomes import measure_outcomes
+from wmplay.evaluate.returns import measure_gap
 from wmplay.evaluate.rollout import begin, observations
 from wmplay.evaluate.starts import CONTEXT
 from wmplay.evaluate.statistics import mean_figure
+from wmplay.evaluate.staying import KEYS, STEPS, can_measure, measure_staying
 from wmplay.evaluate.subject import Narrate, Subject
+from wmplay.evaluate.tell import measure_tell
 
 SCHEMA = 1
+# Episodes and steps for the gap: what two cores do in a quarter of a minute, and what makes ± small.
+GAP, GAP_FULL = (16, 200), (64, 500)
 
 
 def _silent(_text: str, _share: float | None) -> None:
@@ -67,9 +73,30 @@ def make_report(subject: Subject, full: bool = False, seed: int = 0, narrate: Na
         report["reconstruction"][regime] = _reconstruction(subject, regime, seed)
         report["outcomes"][regime] = measure_outcomes(world, [starts, subject.tails[regime]], device, seed)
         report["action_following"][regime] = measure_following(world, game, starts, subject.ranges, device, seed)
-    report["gap"] = None
+    narrate("the agent in the dream and in the game", None)
+    count, steps = GAP_FULL if full else GAP
+    report["gap"] = measure_gap(subject, count, min(steps, game.horizon), seed)
+    report["staying_power"] = report["can_you_tell"] = None
+    if full:
+        report["staying_power"] = _staying(subject, seed, narrate)
+        tick = partial(narrate, "training a judge to tell dreams from the game")
+        report["can_you_tell"] = measure_tell(subject, seed, tick)
     report["seconds"] = round(time.monotonic() - began, 1)
     return report
+
+
+def _staying(subject: Subject, seed: int, narrate: Narrate) -> dict[str, Any] | None:
+    """Long dreams under an expert's and under random keys, from the starts of the regime of that name."""
+    if not can_measure(subject.game):
+        return None
+    found = {}
+    for kind in KEYS:
+        starts = subject.regimes.get("expert" if kind == "expert" else "player", subject.regimes["player"])
+        tick = partial(narrate, f"dreaming {STEPS} steps under {kind} keys")
+        row = measure_staying(subject, starts, kind, seed=seed, tick=tick)
+        if row is not None:
+            found[kind] = row
+    return found
 
 
 @torch.inference_mode()

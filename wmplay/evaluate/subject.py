@@ -68,11 +68,6 @@ def game_of(info: SlotInfo) -> Game:
     return dataclasses.replace(game, params=dict(info.game_params)) if info.game_params else game
 
 
-def card_horizon(game: Game, full: bool) -> int:
-    """H of the card: 200 where dreams are cheap to check (a board) or everything is asked for, else 50."""
-    return 200 if full or game.truth == "board" else 50
-
-
 def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narrate: Narrate | None = None) -> Subject:
     """Load a slot and its ground; held-out play is collected first where it is missing. Errors are WmplayErrors."""
     info = slots.find_slot(slot)
@@ -83,7 +78,7 @@ def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narr
         raise WmplayError(f"{game.title} exists as recordings only: there is no real game to measure a dream against.")
     place = resolve(device)
     world = load_world(info, place.name)
-    horizon = card_horizon(game, full)
+    horizon = heldout.card_horizon(game, full)
     regimes: dict[str, Starts] = {}
     tails: dict[str, Starts] = {}
     for regime in heldout.REGIMES:
@@ -95,7 +90,7 @@ def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narr
         found = heldout.starts(game, regime, count, horizon, tell)
         if found is not None:
             regimes[regime] = found
-            data = episodes.Dataset(heldout.folder(game, regime))
+            data = episodes.Dataset(heldout.folder(game, regime, horizon))
             tails[regime] = draw_starts(data, count, 24, CONTEXT, game.warmup, tail=True)
     mean, mean_from = _mean(info, game, regimes)
     ranges = variable_ranges(list(regimes.values()))

@@ -1,0 +1,108 @@
+"""The gap: what an agent earns in the dream and what it earns in the game, from the same held-out starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wmplay import games
+from wmplay.agents.protocol import Agent
+from wmplay.core.catalog import Game
+from wmplay.dreams import Dreamer
+from wmplay.evaluate.starts import Starts
+from wmplay.evaluate.statistics import spread
+from wmplay.evaluate.subject import Subject
+
+# Players that act on what they see alone; CarRacing's driver reads the track, which a dream does not have.
+SEEING = ("random", "persistent", "walker", "balancer")
+
+
+def who_plays(subject: Subject) -> tuple[str, Agent, Any]:
+    """The slot's trained agent, else the game's expert where it plays by sight, else a random player: name, agent, and
+    the agent's controller on latent features (None for players)."""
+    if subject.info.agent and (subject.info.path / "agent.safetensors").exists():
+        from wmplay.agents.controller import load_agent
+
+        agent = load_agent(subject.info.path, subject.device.name)
+        return f"the trained agent ({subject.info.agent.get('kind', '')})", agent, agent.controller
+    game = subject.game
+    name = game.expert if game.expert in SEEING else game.players[0]
+    return f"the {name} player", games.make_player(name, game, subject.world.action, seed=0), None
+
+
+def dream_returns(
+    subject: Subject, agent: Agent, controller: Any, starts: Starts, steps: int, temperature: float, seed: int
+) -> NDArray[np.float64]:
+    """Sums of the rewards that the dream pays until it ends or for `steps` steps, float [N]."""
+    part = starts.segment()
+    contexts = {
+        name: getattr(part, name).numpy() for name in ("observation", "action", "reward", "terminated", "first")
+    }
+    dreamer = Dreamer(subject.world, contexts, subject.device)
+    dreamer.temperature = temperature
+    dreamer.reset(starts.count, np.arange(starts.count), seed)
+    agent.reset(starts.count, seed)
+    total, alive = np.zeros(starts.count), np.ones(starts.count, np.bool_)
+    first = np.ones(starts.count, np.bool_)
+    for _ in range(steps):
+        if controller is not None:
+            actions = controller.act(dreamer.features()).cpu().numpy().astype(subject.world.action.dtype)
+        else:
+            actions = agent.act(dreamer.observe(), {}, first)
+        first = np.zeros(starts.count, np.bool_)
+        reward, end = dreamer.step(actions)
+        total += np.where(alive, reward.float().cpu().numpy(), 0.0)
+        alive &= ~dreamer.ended(end).cpu().numpy()
+        if not alive.any():
+            break
+    return total
+
+
+def game_returns(game: Game, agent: Agent, starts: Starts, steps: int, seed: int) -> NDArray[np.float64]:
+    """Sums of the rewards the real game pays from the same starts on, float [N]: reset, led there, then the agent's."""
+    settings: dict[str, Any] = {"max_episode_steps": 100_000} if game.id.startswith("wmplay/") else {}
+    envs = [games.make(game, **settings) for _ in range(starts.count)]
+    try:
+        seen, infos = [], []
+        for i, env in enumerate(envs):
+            observation, info = env.reset(seed=int(starts.seeds[i]))
+            for action in starts.prefix[i]:
+                observation, _, _, _, info = env.step(action)
+            seen.append(observation)
+            infos.append(info)
+        agent.reset(starts.count, seed)
+        total, alive = np.zeros(starts.count), set(range(starts.count))
+        first = np.ones(starts.count, np.bool_)
+        for _ in range(steps):
+            shared = set(infos[0]).intersection(*infos)
+            stacked = {key: np.stack([np.asarray(info[key]) for info in infos]) for key in sorted(shared)}
+            actions = agent.act(np.stack(seen), stacked, first)
+            first = np.zeros(starts.count, np.bool_)
+            for i in sorted(alive):
+                seen[i], reward, terminated, truncated, infos[i] = envs[i].step(actions[i])
+                total[i] += float(reward)
+                if terminated or truncated:
+                    alive.discard(i)
+            if not alive:
+                break
+        return total
+    finally:
+        for env in envs:
+            env.close()
+
+
+def measure_gap(subject: Subject, count: int, steps: int, seed: int = 0) -> dict[str, Any]:
+    """Return in the dream (at temperature 1) and in the game, mean ± standard deviation over `count` episodes of at
+    most `steps` steps from the same starts; `expert` is what the game's expert earns there, for scale."""
+    starts = subject.regimes["player"]
+    starts = starts.take(slice(0, min(count, starts.count)))
+    name, agent, controller = who_plays(subject)
+    dreamed = dream_returns(subject, agent, controller, starts, steps, 1.0, seed)
+    played = game_returns(subject.game, agent, starts, steps, seed)
+    expert = None
+    if subject.game.expert is not None:
+        player = games.make_player(subject.game.expert, subject.game, subject.world.action, noise=0.0, seed=seed)
+        expert = spread(game_returns(subject.game, player, starts, steps, seed))
+    return {"agent": name, "steps": steps, "dream": spread(dreamed), "game": spread(played), "expert": expert}

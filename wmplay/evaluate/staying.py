@@ -1,0 +1,143 @@
+"""Staying power: is a dream still the game after 1,000 steps?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wmplay import games
+from wmplay.core import atomic, paths
+from wmplay.core.catalog import Game
+from wmplay.evaluate import truths
+from wmplay.evaluate.lingering import Errands
+from wmplay.evaluate.pixel_driver import PixelDriver
+from wmplay.evaluate.rollout import begin, observations
+from wmplay.evaluate.starts import Starts
+from wmplay.evaluate.statistics import Figure, share_figure
+from wmplay.evaluate.subject import Subject
+
+STEPS = 1000
+# A dream's figure is read off at these steps; the last one is the card's.
+MARKS = (50, 100, 250, 500, 1000)
+KEYS = ("expert", "random")
+# CartPole ends outside of these: cart position, pole angle in radians (12°), as in Gymnasium's CartPole-v1.
+CART_LIMIT, POLE_LIMIT = 2.4, 12 * 2 * np.pi / 360
+
+Keys = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+def can_measure(game: Game) -> bool:
+    """Whether it can be told, for this game, that a picture still is the game."""
+    return game.truth in ("board", "road", "state")
+
+
+def still_the_game(game: Game, seen: NDArray[Any]) -> NDArray[np.bool_]:
+    """bool [N]: a well-formed board with one agent; a car on a road; a pole that stands."""
+    if game.truth == "board":
+        return truths.well_formed(seen, truths.board_size(game.params))
+    if game.truth == "road":
+        return truths.car_on_road(seen)
+    return (np.abs(seen[:, 0]) < CART_LIMIT) & (np.abs(seen[:, 2]) < POLE_LIMIT) & np.isfinite(seen).all(axis=1)
+
+
+def keys_of(game: Game, kind: str, action: Any, count: int, seed: int) -> Keys | None:
+    """Who holds the keys, by sight alone, for `count` dreams; None where that makes no sense.
+
+    On a board nobody steps on an end; CarRacing's expert steers by the road it sees; a random CartPole falls for real.
+    """
+    if game.truth == "state" and kind == "random":
+        return None
+    if game.truth == "road" and kind == "expert":
+        return PixelDriver(action).act
+    player = games.make_player(
+        (game.expert or "random") if kind == "expert" else game.players[0], game, action, seed=seed
+    )
+    player.reset(count, seed)
+    errands, state = Errands(seed), {"first": True}
+
+    def act(seen: NDArray[Any]) -> NDArray[Any]:
+        first = np.full(count, state["first"])
+        state["first"] = False
+        actions = player.act(seen, {}, first)
+        if game.truth == "board":
+            actions = errands.instead(truths.boards(seen, truths.board_size(game.params)), actions)
+        return actions
+
+    return act
+
+
+@torch.inference_mode()
+def measure_staying(
+    subject: Subject,
+    starts: Starts,
+    kind: str,
+    steps: int = STEPS,
+    temperature: float = 1.0,
+    seed: int = 0,
+    tick: Callable[[float], None] | None = None,
+) -> dict[str, Any] | None:
+    """Share of dreams that still show the game after `steps` steps (and on the way), under an expert's or random keys.
+
+    `real`: the same keys in the real game from the same starts, where one can leave the road as well. None where the
+    keys make no sense. The model's ends are passed over: what is asked is whether the picture holds.
+    """
+    world, device = subject.world, subject.place
+    keys = keys_of(subject.game, kind, world.action, starts.count, seed)
+    if keys is None:
+        return None
+    generator = torch.Generator(device=device).manual_seed(seed)
+    state = begin(world, starts, device, generator)
+    seen = observations(world, state)
+    shares: dict[str, float] = {}
+    share: Figure = None
+    for k in range(1, steps + 1):
+        actions = torch.as_tensor(np.ascontiguousarray(keys(seen))).to(device)
+        state, _, _ = world.step(state, actions, temperature, generator)
+        seen = observations(world, state)
+        if k in MARKS or k == steps:
+            good = still_the_game(subject.game, seen)
+            share = share_figure(int(good.sum()), starts.count)
+            shares[str(k)] = float(good.mean())
+        if tick and k % 20 == 0:
+            tick(k / steps)
+    real = _real(subject.game, starts, kind, world.action, steps, seed)
+    return {
+        "n": starts.count,
+        "steps": steps,
+        "temperature": temperature,
+        "share": share,
+        "along": shares,
+        "real": real,
+    }
+
+
+def _real(game: Game, starts: Starts, kind: str, action: Any, steps: int, seed: int) -> float | None:
+    """Share of the real games that still are on the road; None for games where the answer is one by their rules."""
+    if game.truth != "road":
+        return None
+    cache = paths.cache_dir() / "evaluate" / f"{game.slug}-{starts.digest()}-staying-{kind}-{steps}.json"
+    if cache.exists():
+        return float(atomic.read_json(cache)["share"])
+    keys = keys_of(game, kind, action, starts.count, seed)
+    assert keys is not None
+    envs = [games.make(game, max_episode_steps=100_000) for _ in range(starts.count)]
+    try:
+        seen = []
+        for i, env in enumerate(envs):
+            observation = env.reset(seed=int(starts.seeds[i]))[0]
+            for taken in starts.prefix[i]:
+                observation = env.step(taken)[0]
+            seen.append(observation)
+        for _ in range(steps):
+            actions = keys(np.stack(seen))
+            seen = [env.step(actions[i])[0] for i, env in enumerate(envs)]
+    finally:
+        for env in envs:
+            env.close()
+    share = float(still_the_game(game, np.stack(seen)).mean())
+    atomic.write_json(cache, {"share": share})
+    return share
