@@ -76,10 +76,11 @@ class GridPredictor(nn.Module):
         self.condition = nn.Linear(actions + hidden_size, 2 * channels)
         self.enter = nn.Conv2d(2 * latent_dim, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ConvBlock(channels) for _ in range(layers)))
-        self.leave = nn.Conv2d(channels, mixtures * (latent_dim + 1), 1)
+        self.leave = nn.Conv2d(channels, (1 + mixtures) * (latent_dim + 1), 1)
         # At first every component says that nothing changes, with a deviation of 1: near the truth of most games.
         with torch.no_grad():
             self.leave.weight.mul_(0.1)
+            self.leave.weight[latent_dim + 1 :].mul_(0.1)
             assert self.leave.bias is not None
             self.leave.bias.zero_()
         self.weight = nn.Linear(2 * channels + hidden_size + actions, mixtures)
@@ -106,8 +107,10 @@ class GridPredictor(nn.Module):
         # The action gates what the neighbourhood says: "the agent is left of here" matters if it goes right.
         gate, shift = self.condition(torch.cat((action, hidden), dim=-1))[:, :, None, None].chunk(2, dim=1)
         trunk = F.silu(self.blocks(x * (1.0 + gate) + shift))
-        cells = self.leave(trunk).float().unflatten(1, (k, d + 1)).flatten(-2).transpose(-2, -1)
-        change, log_deviation = cells.split((d, 1), dim=-1)
+        cells = self.leave(trunk).float().unflatten(1, (1 + k, d + 1)).flatten(-2).transpose(-2, -1)
+        # What all components share, and what each adds. Without the shared part every component would have to learn the
+        # whole game from those boards alone that it happened to be best at.
+        change, log_deviation = (cells[:, :1] + cells[:, 1:]).split((d, 1), dim=-1)
         weight = self.weight(torch.cat((self._pool(trunk), hidden, action), dim=-1)).float()
         mixture = GridMixture(
             torch.log_softmax(weight, dim=-1),

@@ -46,6 +46,8 @@ class VaeMdnConfig:
     open_loop: int = Field(
         16, ge=0, le=4096, description="rows at a segment's end where the memory reads its own predictions"
     )
+    reward_weight: float = Field(0.1, ge=0.0, le=100.0, description="weight of the reward's squared error")
+    end_weight: float = Field(0.1, ge=0.0, le=100.0, description="weight of the end's cross-entropy")
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="step size of Adam, both phases")
 
     @model_validator(mode="after")
@@ -154,7 +156,8 @@ class VaeMdn(World):
         end = self.memory.end(memory).squeeze(-1).float()
         ended = segment.terminated[:, 1:].float()
         end_loss = masked_mean(F.binary_cross_entropy_with_logits(end, ended, reduction="none"), ok)
-        loss = nll_loss / self.config.latent_size + reward_loss + end_loss
+        c = self.config
+        loss = nll_loss / c.latent_size + c.reward_weight * reward_loss + c.end_weight * end_loss
         return loss, detached(loss=loss, nll=nll_loss / self.config.latent_size, reward=reward_loss, end=end_loss)
 
     @torch.no_grad()
