@@ -95,7 +95,7 @@ class FakeReader:
 
     def read(self, focus: Subject | None) -> Snapshot:
         if self.error is not None:
-            raise self.error
+            raise type(self.error)(*self.error.args)
         return replace(self.snapshot, detail=detail(focus) if focus else None)
 
     def close(self) -> None:
