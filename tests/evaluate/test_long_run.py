@@ -1,0 +1,69 @@
+"""Staying power and can-you-tell: what a dream is worth after a minute of play."""
+
+import numpy as np
+import pytest
+
+from evaluate.fakes import grid_starts
+from wmplay import games
+from wmplay.core.catalog import GAMES
+from wmplay.evaluate import truths
+from wmplay.evaluate.lingering import Errands
+from wmplay.evaluate.pixel_driver import PixelDriver
+from wmplay.evaluate.staying import keys_of, still_the_game
+from wmplay.evaluate.tell import judge
+
+
+def test_the_pixel_driver_stays_on_the_real_road():
+    """If the expert's keys left the road in the real game, no dream could be blamed for it."""
+    envs = [games.make(GAMES[1]) for _ in range(4)]
+    driver = PixelDriver(games.specs(envs[0])[1])
+    seen = [env.reset(seed=1_000_000 + i)[0] for i, env in enumerate(envs)]
+    for _ in range(150):
+        actions = driver.act(np.stack(seen))
+        seen = [env.step(action)[0] for env, action in zip(envs, actions, strict=True)]
+    assert truths.car_on_road(np.stack(seen)).all()
+    assert not truths.car_on_road(np.zeros((1, 64, 64, 3), np.uint8)).any()
+
+
+def test_errands_keep_grid_players_alive():
+    """Long dreams need long real play; a walker on errands neither ends the episode nor stands still."""
+    env = games.make(GAMES[0], max_episode_steps=500)
+    keys = keys_of(GAMES[0], "expert", games.specs(env)[1], 1, seed=0)
+    assert keys is not None
+    seen, info = env.reset(seed=1_000_003)
+    places = set()
+    for _ in range(200):
+        seen, _, terminated, _, info = env.step(int(keys(seen[None])[0]))
+        assert not terminated
+        places.add(tuple(np.argwhere(info["board"] == 4)[0]))
+    assert len(places) > 10
+
+
+def test_errands_leave_harmless_moves_alone():
+    """The regime is the player's: only what would end the episode is replaced."""
+    board = np.zeros((1, 8, 8), np.int8)
+    board[0, 4, 4], board[0, 4, 5] = 4, 3
+    errands = Errands(0)
+    assert [int(errands.instead(board, np.array([a]))[0]) for a in (0, 2, 3)] == [0, 2, 3]
+    assert int(errands.instead(board, np.array([1]))[0]) != 1
+
+
+def test_a_spoilt_board_is_not_the_game():
+    """Two agents, or none, and the dream has come apart."""
+    from envs.grid_world import draw_board
+
+    board = np.zeros((3, 8, 8), np.int8)
+    board[0, 1, 1] = board[1, 1, 1] = board[1, 6, 6] = 4
+    assert still_the_game(GAMES[0], draw_board(board)).tolist() == [True, False, False]
+
+
+@pytest.mark.slow
+def test_a_judge_tells_noise_from_play_and_cannot_tell_play_from_itself():
+    """The scale of can-you-tell: near 100 % for an obvious dream, about 50 % for a perfect one."""
+    starts = grid_starts(count=40, horizon=16)
+    real = starts.observation[:, starts.context :]
+    generator = np.random.default_rng(0)
+    noisy = np.clip(real + generator.normal(0, 40, real.shape), 0, 255).astype(np.uint8)
+    assert judge(real, noisy)["accuracy"][0] > 0.9
+    same = judge(real, real.copy())["accuracy"]
+    assert same[1] <= 0.5 <= same[2]

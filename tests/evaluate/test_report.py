@@ -1,0 +1,92 @@
+"""`wmplay eval` and `wmplay compare` as they are typed: the fields other programs rely on, the files, the sentences."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from wmplay import games
+from wmplay.core import catalog, config, slots
+
+KS = ["1", "5", "15", "50"]
+
+
+def make_slot(name: str, seed: int) -> Path:
+    """A CartPole slot whose world was never trained."""
+    family = catalog.load(catalog.family("state_vae").target)
+    game = catalog.GAMES[2]
+    settings = config.resolve(family.Config, family.presets, "tiny", [])
+    env = games.make(game)
+    observation, action = games.specs(env)
+    path = slots.create_slot(name, game, observation, action, "state_vae", "tiny", config.to_json(settings))
+    torch.manual_seed(seed)
+    world = family(settings, observation, action)
+    slots.save_slot(path, {"steps": 1}, {"world.safetensors": save(world.state_dict())})
+    return path
+
+
+@pytest.fixture(scope="module")
+def carded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with two slots, both with cards; made once."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WMPLAY_HOME", str(home))
+        make_slot("one", 0)
+        make_slot("two", 1)
+    return home
+
+
+@pytest.fixture
+def there(carded: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WMPLAY_HOME", str(carded))
+    return carded
+
+
+def test_eval_writes_the_card_and_its_pictures(there: Path, run_cli):
+    """The JSON is an interface: scripts and the dashboard read these fields; the slot must stay sound."""
+    done = run_cli("eval", "one", "--json", "--starts", "8", "--device", "cpu")
+    assert done.code == 0, done.stderr
+    card = done.json
+    assert {"slot", "game", "family", "starts", "context", "horizon", "regimes", "gap"} <= card.keys()
+    assert (card["slot"], card["game"], card["starts"], card["context"], card["horizon"]) == (
+        "one",
+        "cartpole",
+        8,
+        8,
+        50,
+    )
+    for regime in ("player", "expert"):
+        assert list(card["regimes"][regime]) == KS
+        for name in ("mse", "psnr", "ssim", "skill", "state_error"):
+            mean, low, high = card["regimes"][regime]["5"][name]
+            assert low <= mean <= high
+    folder = there / "one"
+    assert json.loads((folder / "report" / "report.json").read_text())["ground"] == card["ground"]
+    for picture in ("horizon.png", "strip-player.png", "strip-expert.png", "reconstructions.png"):
+        assert (folder / "report" / picture).read_bytes().startswith(b"\x89PNG")
+    assert slots.verify_slot("one") == []
+    assert any(name.startswith("skill player") for name in slots.find_slot("one").metrics)
+
+
+@pytest.mark.slow
+def test_the_same_card_twice(there: Path, run_cli, tmp_path: Path):
+    """Every slot of a game stands on the same starts, and a card can be had again to the last digit."""
+    first, again = (
+        run_cli("eval", "two", "--json", "--starts", "8", "--device", "cpu", "--no-save").json for _ in "ab"
+    )
+    for name in ("regimes", "sampled", "outcomes", "action_following", "gap", "ground"):
+        assert first[name] == again[name], name
+    assert not (there / "two" / "report").exists()
+
+
+@pytest.mark.slow
+def test_compare_lays_slots_side_by_side(there: Path, run_cli, tmp_path: Path):
+    """Which of two is better must be one command; the missing card is made on the way."""
+    done = run_cli("compare", "one", "two", "--starts", "8", "--output", tmp_path / "out", "--device", "cpu")
+    assert done.code == 0, done.stderr
+    assert "player regime" in done.stdout and "one" in done.stdout and "two" in done.stdout
+    assert (tmp_path / "out" / "compare.png").read_bytes().startswith(b"\x89PNG")
+    assert run_cli("compare", "one").code == 2
+    assert run_cli("eval", "nobody").code == 3
