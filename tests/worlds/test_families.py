@@ -167,3 +167,19 @@ def test_presets_are_valid_and_ordered_by_size(case: Case) -> None:
         sizes.append(sum(p.numel() for p in world.parameters()))
     assert sizes == sorted(sizes)
     assert len(set(sizes)) == 3
+
+
+def test_a_dream_of_codes_only_uses_codes_that_real_frames_use() -> None:
+    """If not, predictions snap to leftovers of early training, and tiles turn grey in the dream."""
+    case = Case("vqvae_mdn")
+    world = case.make()
+    for phase in world.phases:
+        fit(world, phase, case.data(16, max(phase.length, 2)), 40)
+    real = case.data(16, max(world.phases[1].length, 2))
+    used = set(world.encode(real.observation.flatten(0, 1)).flatten().tolist())
+    with torch.no_grad():
+        state = world.begin(real)
+        for seed in range(5):
+            source = torch.Generator().manual_seed(seed)
+            state = world.step(state, real.action[:, 1], 50.0, source)[0]
+            assert set(state.codes.flatten().tolist()) <= used

@@ -14,8 +14,6 @@ from wmplay.worlds.blocks import ConvBlock, full_precision, to_float
 # Chosen by trying: a code that is picked less often than this (picks per batch, averaged) is put where the error is.
 DEAD = 0.05
 DECAY = 0.98
-# A code that had less than this share of all picks is not part of the game's vocabulary.
-UNUSED = 1e-6
 
 
 class Codebook(nn.Module):
@@ -24,7 +22,7 @@ class Codebook(nn.Module):
     vectors: Tensor
     picks: Tensor
     sums: Tensor
-    share: Tensor
+    seen: Tensor
     started: Tensor
 
     def __init__(self, codes: int, size: int) -> None:
@@ -32,7 +30,7 @@ class Codebook(nn.Module):
         self.register_buffer("vectors", torch.randn(codes, size))
         self.register_buffer("picks", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, size))
-        self.register_buffer("share", torch.zeros(codes))
+        self.register_buffer("seen", torch.zeros(codes, dtype=torch.bool))
         self.register_buffer("started", torch.zeros((), dtype=torch.bool))
 
     def nearest(self, latents: Tensor) -> Tensor:
@@ -42,9 +40,17 @@ class Codebook(nn.Module):
         return distance.argmin(-1)
 
     def live(self) -> Tensor:
-        """bool [K]: codes that belong to the vocabulary; all of them before any training."""
-        used = self.share > UNUSED
-        return used | ~used.any()
+        """bool [K]: codes that the game's frames were found to use; all of them while that is not known.
+
+        Codes left behind by earlier training lie next to the ones in use. A prediction that snaps to one of those
+        shows a picture that never was.
+        """
+        return self.seen | ~self.seen.any()
+
+    @torch.no_grad()
+    def note(self, codes: Tensor) -> None:
+        """Codes int64 [N] of real frames, encoded with the codebook as it is now, belong to the vocabulary."""
+        self.seen[codes] = True
 
     @torch.no_grad()
     def learn(self, latents: Tensor, generator: torch.Generator) -> None:
@@ -60,7 +66,7 @@ class Codebook(nn.Module):
         index = self.nearest(latents)
         counts = torch.zeros_like(self.picks).index_add_(0, index, torch.ones_like(index, dtype=torch.float32))
         sums = torch.zeros_like(self.sums).index_add_(0, index, latents)
-        self.share.lerp_(counts / index.shape[0], 1.0 - DECAY)
+        self.seen.zero_()  # the codes move: what was seen so far says nothing any more
         self.picks.lerp_(counts, 1.0 - DECAY)
         self.sums.lerp_(sums, 1.0 - DECAY)
         error = (latents - self.vectors[index]).square().sum(-1)

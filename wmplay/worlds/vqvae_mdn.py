@@ -126,6 +126,8 @@ class VqvaeMdn(World):
     def _memory_loss(self, segment: Segment) -> tuple[Tensor, dict[str, Tensor]]:
         """NLL of the next grid + 0.1·reward MSE + 0.1·end BCE (weights in the config), of rows with a predecessor."""
         codes = segment.observation.long()
+        if self.training:
+            self.vision.codebook.note(codes[segment.mask].flatten())
         valid, keep = transitions(segment.first, segment.mask)
         action = self.actions(segment.action)
         batch, length = segment.reward.shape
