@@ -122,7 +122,7 @@ def test_actions_matter_after_a_little_training(case: Case) -> None:
     """If not, the dream ignores the keys."""
     world = case.make()
     for phase in world.phases:
-        fit(world, phase, case.data(32, max(phase.length, 2)), 250, 5e-3)
+        fit(world, phase, case.data(32, max(phase.length, 2)), 250)
     segment = case.data(8, 4, 5)
     with torch.no_grad():
         state = world.begin(context(segment, 3))
@@ -174,9 +174,10 @@ def test_a_dream_of_codes_only_uses_codes_that_real_frames_use() -> None:
     case = Case("vqvae_mdn")
     world = case.make()
     for phase in world.phases:
-        fit(world, phase, case.data(16, max(phase.length, 2)), 40)
+        fit(world, phase, case.data(32, max(phase.length, 2)), 120)
     real = case.data(16, max(world.phases[1].length, 2))
     used = set(world.encode(real.observation.flatten(0, 1)).flatten().tolist())
+    assert 1 < len(used) < 20
     with torch.no_grad():
         state = world.begin(real)
         for seed in range(5):
