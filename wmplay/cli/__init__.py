@@ -36,7 +36,7 @@ def _version(show: bool) -> None:
 def root(
     context: typer.Context,
     home: Annotated[Path | None, typer.Option(help="Folder of slots and episodes (else $WMPLAY_HOME).")] = None,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - typer calls `_version` for it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:

@@ -72,7 +72,7 @@ def _device() -> Check:
 
     label = resolve("auto").label
     if label.lower().startswith("cpu"):
-        return Check("device", "note", label, "training works here; a CUDA or Apple GPU makes the base presets practical")
+        return Check("device", "note", label, "fine for the small presets; base wants a GPU")
     return Check("device", "ok", label)
 
 
@@ -97,7 +97,7 @@ def _home() -> Check:
     folder = paths.home()
     parent = next((p for p in (folder, *folder.parents) if p.exists()), folder)
     if not os.access(parent, os.W_OK):
-        return Check("home", "problem", f"{folder} cannot be written", "pass --home or set WMPLAY_HOME to a folder of yours")
+        return Check("home", "problem", f"{folder} cannot be written", "pass --home, or set WMPLAY_HOME")
     free = shutil.disk_usage(parent).free
     found = f"{folder} ({free / 1024**3:.0f} GB free)"
     if free < _NEEDED_FREE_BYTES:
@@ -112,7 +112,7 @@ def _games() -> Check:
 
     missing = [game.id for game in GAMES if game.id not in gymnasium.registry]
     if missing:
-        return Check("games", "problem", f"not registered: {', '.join(missing)}", "install the project: pip install -e .")
+        return Check("games", "problem", f"missing: {', '.join(missing)}", "pip install -e . in the project")
     return Check("games", "ok", ", ".join(game.short for game in GAMES))
 
 

@@ -30,7 +30,7 @@ def evaluate(
     from wmplay.core.slots import find_slot
 
     shipped = find_slot(slot).shipped
-    report, pictures, subject = _measure(slot, starts, full, seed, device)
+    report, pictures, subject = measure(slot, starts, full, seed, device)
     if output is not None:
         _write(output, report, pictures)
         say(f"The card is in {output}.")
@@ -47,7 +47,7 @@ def evaluate(
         _print(report)
 
 
-def _measure(
+def measure(
     slot: str, starts: int, full: bool, seed: int, device: str
 ) -> tuple[dict[str, Any], dict[str, bytes], Any]:
     """Report, pictures and subject, with a progress line on stderr."""
@@ -114,7 +114,7 @@ def compare(
         card = None if fresh else usable_card(name, starts)
         if card is None:
             say(f"measuring {name}")
-            card, pictures, subject = _measure(name, starts, False, 0, device)
+            card, pictures, subject = measure(name, starts, False, 0, device)
             if not subject.info.shipped:
                 from wmplay.evaluate.report import save_report
 

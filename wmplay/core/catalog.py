@@ -19,7 +19,7 @@ class Game:
     `params` go to the environment's constructor; `draw` names the function that turns a vector state into frames;
     `truth` names what can be read off a frame exactly (`board`, `road`) or is the state itself (`state`);
     `players` are the agents that make its training data, `expert` the one that plays well; `family` is the world model
-    it is trained with where the user names none.
+    it is trained with where the user names none; `minutes` the budget on two cores that makes it worth playing.
     """
 
     id: str
@@ -37,6 +37,7 @@ class Game:
     warmup: int = 0
     horizon: int = 200
     family: str | None = None
+    minutes: float = 10.0
 
     @property
     def slug(self) -> str:
@@ -48,16 +49,17 @@ GAMES: tuple[Game, ...] = (
     Game(
         "wmplay/GridWorld-v0", "grid_world", "Grid World", "frame", "Discrete(4)", fps=8,
         truth="board", players=("random", "walker"), expert="walker", horizon=100, family="vqvae_mdn",
+        minutes=1.0,
     ),
     Game(
         "wmplay/CarRacing-v0", "car_racing", "Car Racing", "frame", "Box(3)", fps=25,
         params={"action_repeat": 2}, truth="road", players=("persistent", "driver"), expert="driver",
-        warmup=30, horizon=500, family="vae_mdn",
+        warmup=30, horizon=500, family="vae_mdn", minutes=15.0,
     ),
     Game(
         "wmplay/CartPole-v0", "cartpole", "Cart Pole", "vector", "Discrete(2)", fps=50,
         draw="envs.cartpole:draw_state", truth="state", players=("random", "balancer"), expert="balancer", horizon=500,
-        family="state_vae",
+        family="state_vae", minutes=0.5,
     ),
 )  # fmt: skip
 

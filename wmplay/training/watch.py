@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -19,25 +20,37 @@ from wmplay.core.runs import RUN_FILE, RunStore
 _SHOWN = ("loss", "reconstruction", "nll", "kl", "reward", "return")
 
 
-def watch(job_id: str) -> JobInfo:
-    """Show the job until it ends, and return it as it ended. Without a terminal: a line at each phase."""
+def watch(job_id: str, why: Mapping[str, str] = MappingProxyType({})) -> JobInfo:
+    """Show the job until it ends, and return it as it ended. Without a terminal: a line at each phase.
+
+    why: a sentence to say when a phase of that name begins, for people who see their first training.
+    """
     console = Console(stderr=True)
     if not sys.stderr.isatty():
-        return _lines(console, job_id)
+        return _lines(console, job_id, why)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
                TextColumn("{task.fields[detail]}"))  # fmt: skip
     with Progress(*columns, console=console, transient=False) as progress:
         task = progress.add_task("starting", total=1.0, detail="")
         job = jobs.find_job(job_id)
+        phase = ""
         for job in jobs.watch(job_id):
+            if job.active and job.phase != phase:
+                phase = job.phase
+                if phase in why:
+                    progress.console.print(f"      {why[phase]}", highlight=False, markup=False)
             progress.update(task, completed=job.progress, description=_phase(job), detail=_detail(job))
     return job
 
 
-def _lines(console: Console, job_id: str) -> JobInfo:
-    said = ""
+def _lines(console: Console, job_id: str, why: Mapping[str, str]) -> JobInfo:
+    said = phase = ""
     job = jobs.find_job(job_id)
     for job in jobs.watch(job_id):
+        if job.active and job.phase != phase:
+            phase = job.phase
+            if phase in why:
+                console.print(f"      {why[phase]}", highlight=False, markup=False)
         now = f"{job.state} {job.phase} {job.message}".strip()
         if now != said and job.active:
             console.print(

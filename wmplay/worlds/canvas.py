@@ -34,7 +34,7 @@ from wmplay.worlds.blocks import (
     to_float,
     transitions,
 )
-from wmplay.worlds.geometry import Map, compose, inside, rotate, sample, seen_from
+from wmplay.worlds.geometry import Map, align, compose, inside, rotate, sample, seen_from
 from wmplay.worlds.painter import Painter, Palette
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 
@@ -132,6 +132,17 @@ class Vision(nn.Module):
         """Camera motion [B, 3] between pictures [B, 3, H, W]: units of length and radians, in the camera's directions."""
         return self.pair(torch.cat((before, after), dim=1) - 0.4).float() * self.scale
 
+    def exact_motion(self, before: Tensor, after: Tensor) -> Tensor:
+        """`motion`, and then the pictures laid over each other as well as they can be. No gradient."""
+        with torch.no_grad():
+            rough = self.motion(before, after)
+            with full_precision(before):
+                return align(before.float(), after.float(), rough, self.stretch(), self.loose())
+
+    def loose(self) -> Tensor:
+        """1 where a pixel shows the world and 0 where it belongs to the screen, [1, 1, H, W]."""
+        return (self.fixed() < 0.5).float()
+
     def sprite(self, picture: Tensor) -> Tensor:
         """Code [B, Z] of what stays on the screen."""
         return self.read_sprite((picture - 0.4) * self.fixed().detach()).float()
@@ -219,15 +230,17 @@ class Canvas(World):
         before, after = both[:, 0], both[:, 1]
         motion = self.vision.motion(before, after)
         with full_precision(both):
-            match, fixed_area = self._match(before, after, motion, pair.float())
+            exact = align(before, after, motion, self.vision.stretch(), self.vision.loose())
+            match, fixed_area = self._match(before, after, motion + (exact - motion).detach(), pair.float())
             known, asked = self._moved(before, after, generator)
         guessed = self.vision.motion(before, known)
         scale = self.vision.scale
         practice = F.smooth_l1_loss(guessed / scale, asked / scale, beta=0.1)
+        practice = practice + F.smooth_l1_loss(motion[pair] / scale, exact[pair] / scale, beta=0.1)
         code = self.vision.sprite(after)
         fixed = self.vision.fixed().detach()
         drawn = ((self.vision.show_sprite(code) - after).square() * fixed).sum((1, 2, 3)).mean() / (3 * fixed.sum() + 1)
-        self._remember(motion.detach(), pair, after, generator)
+        self._remember(exact, pair, after, generator)
         loss = 30.0 * match + practice + 10.0 * drawn + 1e-4 * code.square().mean()
         return loss, detached(loss=loss, match=match, practice=practice, reconstruction=drawn, fixed=fixed_area)
 
@@ -312,7 +325,7 @@ class Canvas(World):
     def encode_after(self, previous: Tensor, observation: Tensor) -> Tensor:
         """Frames uint8 [N, H, W, 3] and those before them -> motion, sprite and glance side by side, float32 [N, 3+Z+768]."""
         now = to_float(observation)
-        return self._row(self.vision.motion(to_float(previous), now), now)
+        return self._row(self.vision.exact_motion(to_float(previous), now), now)
 
     def _row(self, motion: Tensor, picture: Tensor) -> Tensor:
         return torch.cat((motion, self.vision.sprite(picture), _glance(picture)), dim=-1)
@@ -392,12 +405,12 @@ class Canvas(World):
         now = to_float(observation).contiguous()
         before = state.frame.float() / 255.0
         keep = (~first).float()[:, None]
-        motion = self.vision.motion(before, now) * keep
+        motion = self.vision.exact_motion(before, now) * keep
         look = self.memory.look(_glance(before)).float()
         hidden, _ = self._advance(state.hidden, torch.cat((state.motion, state.sprite), -1), look, self.actions(action))
         pose = compose(state.pose, motion) * keep
         canvas = torch.where(expand_like(first, state.canvas), torch.zeros((), dtype=torch.uint8), state.canvas)
-        canvas = self.map.write(canvas, pose, self.vision.stretch(), now, self._loose(), overwrite=True)
+        canvas = self.map.write(canvas, pose, self.vision.stretch(), now, self.vision.loose(), overwrite=True)
         frame = (now * 255.0).round().to(torch.uint8)
         return CanvasState(canvas, pose, frame, motion, self.vision.sprite(now), hidden * keep, state.chance)
 
@@ -424,7 +437,7 @@ class Canvas(World):
         self, canvas: Tensor, pose: Tensor, sprite: Tensor, chance: Tensor, temperature: float
     ) -> tuple[Tensor, Tensor]:
         """The frame [B, 3, H, W] from a pose, and the map with what had to be painted for it."""
-        stretch, loose = self.vision.stretch(), self._loose()
+        stretch, loose = self.vision.stretch(), self.vision.loose()
         colour, known = self.map.read(canvas, pose, stretch)
         sure = known.float() * loose
         fixed = 1.0 - loose
@@ -440,10 +453,6 @@ class Canvas(World):
         # A soft screen mask blends the rim of what is fixed into the world behind it.
         soft = self.vision.fixed()
         return world * (1.0 - soft) + self.vision.show_sprite(sprite) * soft, canvas
-
-    def _loose(self) -> Tensor:
-        """1 where a pixel shows the world, [1, 1, H, W]."""
-        return (self.vision.fixed() < 0.5).float()
 
     def observe(self, state: CanvasState) -> Tensor:
         return state.frame.movedim(1, -1).contiguous()

@@ -56,6 +56,41 @@ def inside(points: Tensor, height: int, width: int) -> Tensor:
     return (points[..., 0].abs() <= width / 2 - 0.5) & (points[..., 1].abs() <= height / 2 - 0.5)
 
 
+def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives of [B, C, H, W] along x and y, per pixel, by central differences; 0 at the rim."""
+    along_x = F.pad((picture[..., :, 2:] - picture[..., :, :-2]) / 2, (1, 1, 0, 0))
+    along_y = F.pad((picture[..., 2:, :] - picture[..., :-2, :]) / 2, (0, 0, 1, 1))
+    return along_x, along_y
+
+
+@torch.no_grad()
+def align(before: Tensor, after: Tensor, motion: Tensor, stretch: Tensor, loose: Tensor, rounds: int = 3) -> Tensor:
+    """Motions [B, 3] made exact to a fraction of a pixel by laying one picture over the other.
+
+    Gauss-Newton on the difference of the pictures (Lucas and Kanade 1981; symmetric gradient: Benhimane and Malis 2004),
+    with weights that let go of what does not fit. loose [1, 1, H, W]: 1 where a pixel may move. Where the pictures show
+    nothing to hold on to, the first guess stays.
+    """
+    height, width = before.shape[-2:]
+    x, y = pixel_centres(height, width, before.device).unbind(-1)
+    after_x, after_y = _slopes(after)
+    held = 2e-2 * torch.eye(3, device=before.device) * torch.tensor([1.0, 1.0, 100.0], device=before.device)
+    for _ in range(rounds):
+        points = seen_from(motion, stretch, height, width)
+        moved = sample(before, points)
+        free = sample(loose.expand(len(before), -1, -1, -1), points)
+        wrong = after - moved
+        weight = loose * (free > 0.99) * inside(points, height, width)[:, None] / (1.0 + (wrong / 0.15).square())
+        moved_x, moved_y = _slopes(moved)
+        slope_x, slope_y = (after_x + moved_x) / 2, (after_y + moved_y) / 2
+        turn = slope_y * (stretch[1] * x / stretch[0]) - slope_x * (stretch[0] * y / stretch[1])
+        jacobian = torch.stack((slope_x * stretch[0], slope_y * stretch[1], turn), dim=1).flatten(2)
+        weighted = jacobian * weight.flatten(1)[:, None]
+        change = torch.linalg.solve(weighted @ jacobian.mT + held, weighted @ wrong.flatten(1)[..., None])
+        motion = compose(motion, change.squeeze(-1).clamp(-1.5, 1.5))
+    return motion
+
+
 class Map:
     """Reads and writes maps uint8 [B, 4, N, N], colour and known (0 or 255), through a camera.
 
