@@ -15,7 +15,7 @@ class PixelDriver:
     Handles both forms of CarRacing's actions: float32 [N, 3] or int64 [N] (nothing, right, left, gas, brake).
     """
 
-    # Found by trying: with these, 8 of 8 real cars are on the road all the way through 400 steps, at 37 units/s.
+    # Found by trying: with these, 8 real cars were on the road at 99 % of the moments of 400 steps, at 37 units/s.
     gain, ahead, speed = 1.6, (0.45, 0.65), 35.0
 
     def __init__(self, action: ActionSpec) -> None:

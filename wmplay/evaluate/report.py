@@ -24,7 +24,7 @@ from wmplay.evaluate.subject import Narrate, Subject
 from wmplay.evaluate.tell import measure_tell
 
 SCHEMA = 1
-# Episodes and steps for the gap: what two cores do in a quarter of a minute, and what makes ± small.
+# Episodes and steps for the gap, within the default card's two minutes and for --full.
 GAP, GAP_FULL = (16, 200), (64, 500)
 
 
