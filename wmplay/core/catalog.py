@@ -79,6 +79,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("vae_mdn", "World Models 2018: VAE + MDN-LSTM", "wmplay.worlds.vae_mdn:VaeMdn", ("frame",)),
     Family("vqvae_mdn", "VQ-VAE + MDN-LSTM", "wmplay.worlds.vqvae_mdn:VqvaeMdn", ("frame",)),
     Family("tokens", "Grid of codes, predicted in parallel", "wmplay.worlds.tokens:Tokens", ("frame",)),
+    Family("rssm", "DreamerV3's recurrent state-space model", "wmplay.worlds.rssm:Rssm", ("frame", "vector")),
     Family("canvas", "Canvas: a map, a camera and a painter", "wmplay.worlds.canvas:Canvas", ("frame",)),
 )
 

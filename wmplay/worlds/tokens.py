@@ -32,8 +32,8 @@ class TokensConfig:
     vision_channels: int = Field(64, ge=8, le=1024, description="width of the convolutions of the vq vision")
     commitment: float = Field(0.25, ge=0.0, le=10.0, description="weight of the vq encoder's commitment to its codes")
     recent: int = Field(2, ge=1, le=16, description="frames the predictor looks back at")
-    embedding: int = Field(16, ge=2, le=1024, description="length of a code's embedding in the predictor")
-    channels: int = Field(64, ge=8, le=1024, description="width of the predictor's convolutions")
+    embedding: int = Field(8, ge=2, le=1024, description="length of a code's embedding in the predictor")
+    channels: int = Field(32, ge=8, le=1024, description="width of the predictor's convolutions")
     layers: int = Field(2, ge=0, le=32, description="residual blocks of the predictor")
     rewards: int = Field(
         31, ge=3, le=1025, description="reward values that are told apart exactly, or bins beyond that"
@@ -42,9 +42,9 @@ class TokensConfig:
     doubt: float = Field(0.01, ge=0.0, lt=0.5, description="chance below which another outcome counts as impossible")
     vision_batch: int = Field(64, ge=1, le=8192, description="frames in a batch of the vision phase")
     vision_share: float = Field(0.3, gt=0.0, lt=1.0, description="part of the budget the vision phase gets at most")
-    batch: int = Field(32, ge=1, le=65536, description="segments in a batch of the memory phase")
-    length: int = Field(6, ge=2, le=4096, description="rows in a segment of the memory phase")
-    learning_rate: float = Field(2e-3, gt=0.0, le=1.0, description="step size of Adam, both phases")
+    batch: int = Field(64, ge=1, le=65536, description="segments in a batch of the memory phase")
+    length: int = Field(3, ge=2, le=4096, description="rows in a segment of the memory phase")
+    learning_rate: float = Field(5e-3, gt=0.0, le=1.0, description="step size of Adam, both phases")
     weight_decay: float = Field(1e-3, ge=0.0, le=1.0, description="weight decay of the memory phase")
 
     @model_validator(mode="after")
@@ -154,7 +154,7 @@ class Tokens(World):
         error = F.cross_entropy(logits.transpose(1, 2), following, reduction="none")
         nll = error.sum(-1).mean()
         openness, unsure = doubtful(logits.detach(), self.config.doubt)
-        settled = self._settled_loss(recent, action, following, unsure, generator)
+        settled = self._settled_loss(recent, action, following, openness, unsure, generator)
         brought = self.predictor.outcome(recent, action, following)
         reward_loss = self.rewards.loss(brought[:, :-1], segment.reward[:, 1:][ok])
         end_loss = F.binary_cross_entropy_with_logits(brought[:, -1], segment.terminated[:, 1:][ok].float())
@@ -166,9 +166,15 @@ class Tokens(World):
         )  # fmt: skip
 
     def _settled_loss(
-        self, recent: Tensor, action: Tensor, following: Tensor, unsure: Tensor, generator: torch.Generator
+        self,
+        recent: Tensor,
+        action: Tensor,
+        following: Tensor,
+        openness: Tensor,
+        unsure: Tensor,
+        generator: torch.Generator,
     ) -> Tensor:
-        """The same where a random part of each row's open cells [N, P] is known: what `settle` asks while it draws.
+        """The same where some of each row's most open cells (of [N, P]) are known: what `settle` asks while it draws.
 
         Which cells are known depends on nothing but what was before, or the choice itself would tell the outcome.
         """
@@ -176,9 +182,12 @@ class Tokens(World):
         rows = rows[: max(1, len(unsure) // 2)]
         if not len(rows):
             return following.new_zeros((), dtype=torch.float32)
-        shape, device = (len(rows), unsure.shape[1]), unsure.device
-        part = torch.rand((len(rows), 1), generator=generator, device=device)
-        known = unsure[rows] & (torch.rand(shape, generator=generator, device=device) < part)
+        # The most open cells are known, as many as chance says; some noise, so that neighbours in rank may swap.
+        wide = openness[rows] * (0.5 + torch.rand(openness[rows].shape, generator=generator, device=openness.device))
+        rank = torch.where(unsure[rows], wide, -1.0).argsort(dim=-1, descending=True).argsort(-1)
+        part = torch.rand((len(rows), 1), generator=generator, device=openness.device)
+        count = unsure[rows].sum(-1, keepdim=True)
+        known = unsure[rows] & (rank < 1 + (part * (count - 1)).long())
         target = following[rows]
         shown = torch.where(known, target, torch.full_like(target, self.predictor.hidden))
         logits = self.predictor(recent[rows], action[rows], shown, self.vision.live())
