@@ -59,7 +59,7 @@ def to_device(arrays: SegmentArrays, device: Device) -> Segment:
     return Segment(*tensors)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # inference mode would leave weights whose layout changes here unfit for the training that follows
 def encode_all(shop: Workshop, trained: Sequence[str]) -> list[np.ndarray]:
     """`World.encode` of every row of every dataset, one array each, kept in the slot's `train/cache` as .npy.
 
