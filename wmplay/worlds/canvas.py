@@ -34,7 +34,7 @@ from wmplay.worlds.blocks import (
     to_float,
     transitions,
 )
-from wmplay.worlds.geometry import Map, align, compose, inside, rotate, sample, seen_from
+from wmplay.worlds.geometry import Map, align, compose, inside, rotate, sample, seen_from, softened
 from wmplay.worlds.painter import Painter, Palette
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 
@@ -80,9 +80,9 @@ class CanvasConfig:
 class CanvasState(NamedTuple):
     """canvas: the map, uint8 [B, 4, N, N] (colour, known); pose float32 [B, 3]: where the camera is on it.
 
-    frame uint8 [B, 3, H, W]: what is on the screen. motion float32 [B, 3], sprite float32 [B, Z]: the last step's, as the
-    memory reads them. hidden float32 [B, D]. chance float32 [B, K, 12, 12]: slowly changing noise that decides what the
-    painter chooses where it is free to choose.
+    frame uint8 [B, 3, H, W]: what is on the screen. motion float32 [B, 3], sprite float32 [B, Z]: the last step's, as
+    the memory reads them. hidden float32 [B, D]. chance float32 [B, K, 12, 12]: slowly changing noise that decides what
+    the painter chooses where it is free to choose.
     """
 
     canvas: Tensor
@@ -103,9 +103,9 @@ class Vision(nn.Module):
     def __init__(self, config: CanvasConfig, height: int, width: int) -> None:
         super().__init__()
         self.pair = nn.Sequential(
-            nn.Conv2d(6, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 48, 4, 2, 1), nn.ReLU(),
-            nn.Conv2d(48, 64, 4, 2, 1), nn.ReLU(), nn.Conv2d(64, 64, 4, 2, 1), nn.ReLU(),
-            nn.Flatten(), nn.Linear(64 * (height // 16) * (width // 16), 128), nn.ReLU(), nn.Linear(128, 3),
+            nn.AvgPool2d(2), nn.Conv2d(6, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
+            nn.Conv2d(64, 64, 4, 2, 1), nn.ReLU(), nn.Flatten(),
+            nn.Linear(64 * (height // 16) * (width // 16), 128), nn.ReLU(), nn.Linear(128, 3),
         )  # fmt: skip
         # Gains, so that one learning rate serves weights and these: a mask has to travel far, a stretch a little.
         self.fixed_logit = nn.Parameter(torch.zeros(1, 1, height, width))
@@ -129,7 +129,7 @@ class Vision(nn.Module):
         return torch.stack((torch.ones_like(self.log_stretch), torch.exp(3.0 * self.log_stretch)))
 
     def motion(self, before: Tensor, after: Tensor) -> Tensor:
-        """Camera motion [B, 3] between pictures [B, 3, H, W]: units of length and radians, in the camera's directions."""
+        """Camera motion [B, 3] between pictures [B, 3, H, W]: length and radians, in the camera's directions."""
         return self.pair(torch.cat((before, after), dim=1) - 0.4).float() * self.scale
 
     def exact_motion(self, before: Tensor, after: Tensor) -> Tensor:
@@ -190,7 +190,8 @@ class Canvas(World):
         super().__init__(config, observation, action)
         if observation.kind != "frame" or any(side % 16 for side in observation.shape[:2]):
             raise UsageError(
-                f"canvas reads frames with sides divisible by 16; this game shows {observation.kind} {observation.shape}."
+                "canvas reads frames with sides divisible by 16; "
+                f"this game shows {observation.kind} {observation.shape}."
             )
         self.height, self.width = observation.shape[:2]
         self.vision = Vision(config, self.height, self.width)
@@ -203,9 +204,9 @@ class Canvas(World):
     def phases(self) -> tuple[PhaseSpec, ...]:
         c = self.config
         return (
-            PhaseSpec("vision", ("vision",), 0.35, c.vision_batch, 2, c.learning_rate),
-            PhaseSpec("painter", ("painter",), 0.4, c.painter_batch, 1, c.learning_rate, clip=1.0),
-            PhaseSpec("memory", ("memory",), 0.25, c.batch, c.length, c.learning_rate, encoded=True, clip=1.0),
+            PhaseSpec("vision", ("vision",), 0.25, c.vision_batch, 2, c.learning_rate),
+            PhaseSpec("painter", ("painter",), 0.45, c.painter_batch, 1, c.learning_rate, clip=1.0),
+            PhaseSpec("memory", ("memory",), 0.3, c.batch, c.length, c.learning_rate, encoded=True, clip=1.0),
         )
 
     @property
@@ -252,7 +253,7 @@ class Canvas(World):
         valid = inside(points, self.height, self.width)[:, None] * (1.0 - hidden) * pair[:, None, None, None]
         total = before.new_zeros(())
         for radius in (0, 1):
-            old, new = (_blurred(x, radius) for x in (before, after))
+            old, new = (softened(x, radius) for x in (before, after))
             moved = (sample(old, points) - new).abs().mean(1, keepdim=True)
             stayed = (old - new).abs().mean(1, keepdim=True)
             total = total + (valid * ((1.0 - fixed) * moved + fixed * stayed)).mean()
@@ -323,7 +324,7 @@ class Canvas(World):
 
     @torch.no_grad()
     def encode_after(self, previous: Tensor, observation: Tensor) -> Tensor:
-        """Frames uint8 [N, H, W, 3] and those before them -> motion, sprite and glance side by side, float32 [N, 3+Z+768]."""
+        """Frames uint8 [N, H, W, 3] and those before them -> motion, sprite, glance: float32 [N, 3 + Z + 768]."""
         now = to_float(observation)
         return self._row(self.vision.exact_motion(to_float(previous), now), now)
 
@@ -331,7 +332,7 @@ class Canvas(World):
         return torch.cat((motion, self.vision.sprite(picture), _glance(picture)), dim=-1)
 
     def _advance(self, hidden: Tensor, moved: Tensor, look: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-        """The memory's step. moved [B, 3+Z]: the last motion and sprite; `action` is encoded. -> hidden, the next moved."""
+        """The memory's step: hidden and the next `moved` [B, 3 + Z], motion and sprite. `action` is encoded."""
         memory = self.memory
         hidden = memory.cell(torch.cat((memory.scale.normalise(moved), look, action), dim=-1), hidden).float()
         return hidden, moved + memory.change(hidden).float() * memory.scale.deviation
@@ -366,7 +367,7 @@ class Canvas(World):
         ok, held = valid[:, 1:], torch.stack(hiddens, 1)
         wrong = ((torch.stack(guesses, 1) - moved[:, 1:]) / memory.scale.deviation).square()
         motion_loss, sprite_loss = masked_mean(wrong[..., :3].mean(-1), ok), masked_mean(wrong[..., 3:].mean(-1), ok)
-        drift_loss = F.smooth_l1_loss(torch.stack(drift, 1), torch.zeros(())) if drift else rows.new_zeros(())
+        drift_loss = _huber(torch.stack(drift, 1)) if drift else rows.new_zeros(())
         seen = torch.cat((held, look[:, :-1], look[:, 1:]), dim=-1)
         reward = memory.reward(seen).squeeze(-1).float()
         reward_loss = masked_mean((reward - segment.reward[:, 1:]).square(), ok)
@@ -443,9 +444,10 @@ class Canvas(World):
         fixed = 1.0 - loose
         logits = self.painter(colour * sure, sure, fixed.expand(len(pose), -1, -1, -1)).float()
         if temperature > 0.0:
-            field = F.interpolate(chance, logits.shape[-2:], mode="bicubic", align_corners=False)
+            field = F.interpolate(chance, logits.shape[-2:], mode="bilinear", align_corners=False)
             # Gumbel noise that changes slowly from pixel to pixel: neighbours that are free to choose choose alike.
-            uniform = torch.special.ndtr(field / field.std(dim=(2, 3), keepdim=True)).clamp(1e-4, 1.0 - 1e-4)
+            # Between its nodes the field varies less than at them: 1.5 makes its deviation 1 on the whole.
+            uniform = torch.special.ndtr(1.5 * field).clamp(1e-4, 1.0 - 1e-4)
             logits = logits - temperature * torch.log(-torch.log(uniform))
         painted = self.vision.palette.paint(logits.argmax(1))
         world = torch.where(known, colour, painted)
@@ -463,9 +465,9 @@ class Canvas(World):
         return torch.cat((state.hidden, state.sprite, state.motion, look), dim=-1)
 
 
-def _blurred(picture: Tensor, radius: int) -> Tensor:
-    """Box blur of [B, 3, H, W]; rough motions are easier to improve on soft pictures."""
-    return F.avg_pool2d(picture, 2 * radius + 1, 1, radius, count_include_pad=False) if radius else picture
+def _huber(error: Tensor) -> Tensor:
+    """Mean Huber loss of errors with knee 1."""
+    return F.smooth_l1_loss(error, torch.zeros_like(error))
 
 
 def _glance(picture: Tensor) -> Tensor:

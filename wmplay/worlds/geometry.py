@@ -6,6 +6,8 @@ radians; a motion is the same for one step, seen from the camera. Pixels and tex
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -63,31 +65,43 @@ def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
     return along_x, along_y
 
 
+def softened(picture: Tensor, radius: int) -> Tensor:
+    """Box blur of [B, C, H, W]; a rough motion is easier to improve on soft pictures."""
+    return F.avg_pool2d(picture, 2 * radius + 1, 1, radius, count_include_pad=False) if radius else picture
+
+
 @torch.no_grad()
-def align(before: Tensor, after: Tensor, motion: Tensor, stretch: Tensor, loose: Tensor, rounds: int = 3) -> Tensor:
+def align(
+    before: Tensor, after: Tensor, motion: Tensor, stretch: Tensor, loose: Tensor, shrinks: Sequence[int] = (4, 2, 1, 1)
+) -> Tensor:
     """Motions [B, 3] made exact to a fraction of a pixel by laying one picture over the other.
 
-    Gauss-Newton on the difference of the pictures (Lucas and Kanade 1981; symmetric gradient: Benhimane and Malis 2004),
-    with weights that let go of what does not fit. loose [1, 1, H, W]: 1 where a pixel may move. Where the pictures show
-    nothing to hold on to, the first guess stays.
+    Gauss-Newton on the difference of the pictures from small to full size, with the second picture's slopes (Lucas and
+    Kanade 1981; Baker and Matthews 2004, inverse compositional), and weights that let go of what does not fit; at full
+    size every other pixel is enough. loose [1, 1, H, W]: 1 where a pixel may move. Where there is nothing to hold on
+    to, the first guess stays.
     """
     height, width = before.shape[-2:]
-    x, y = pixel_centres(height, width, before.device).unbind(-1)
-    after_x, after_y = _slopes(after)
-    held = 2e-2 * torch.eye(3, device=before.device) * torch.tensor([1.0, 1.0, 100.0], device=before.device)
-    for _ in range(rounds):
-        points = seen_from(motion, stretch, height, width)
-        moved = sample(before, points)
-        free = sample(loose.expand(len(before), -1, -1, -1), points)
-        wrong = after - moved
-        weight = loose * (free > 0.99) * inside(points, height, width)[:, None] / (1.0 + (wrong / 0.15).square())
-        moved_x, moved_y = _slopes(moved)
-        slope_x, slope_y = (after_x + moved_x) / 2, (after_y + moved_y) / 2
+    held = 2e-2 * torch.diag(torch.tensor([1.0, 1.0, 100.0], device=before.device))
+    old_full = torch.cat((before, loose.expand(len(before), -1, -1, -1)), dim=1)
+    for shrink in shrinks:
+        old, new, may = (F.avg_pool2d(x, shrink) if shrink > 1 else x for x in (old_full, after, loose))
+        skip = 2 if shrink == 1 else 1
+        slope_x, slope_y = (slope[..., ::skip, ::skip] / shrink for slope in _slopes(new))
+        new, may = new[..., ::skip, ::skip], may[..., ::skip, ::skip]
+        centres = pixel_centres(height // shrink, width // shrink, before.device)[::skip, ::skip] * shrink
+        x, y = centres.unbind(-1)
         turn = slope_y * (stretch[1] * x / stretch[0]) - slope_x * (stretch[0] * y / stretch[1])
         jacobian = torch.stack((slope_x * stretch[0], slope_y * stretch[1], turn), dim=1).flatten(2)
-        weighted = jacobian * weight.flatten(1)[:, None]
-        change = torch.linalg.solve(weighted @ jacobian.mT + held, weighted @ wrong.flatten(1)[..., None])
-        motion = compose(motion, change.squeeze(-1).clamp(-1.5, 1.5))
+        rays = (centres / stretch).expand(len(motion), -1, -1, -1)
+        points = (rotate(rays, motion[:, 2]) + motion[:, None, None, :2]) * stretch
+        moved = sample(old, points / shrink)
+        wrong = new - moved[:, :3]
+        free = (moved[:, 3:] > 0.9) & (may > 0.9) & inside(points, height, width)[:, None]
+        weighted = jacobian * (free / (1.0 + (wrong / 0.15).square())).flatten(1)[:, None]
+        hold = held / shrink**2  # fewer pixels at a smaller size
+        change = torch.linalg.solve(weighted @ jacobian.mT + hold, weighted @ wrong.flatten(1)[..., None])
+        motion = compose(motion, change.squeeze(-1).clamp(-2.0, 2.0))
     return motion
 
 

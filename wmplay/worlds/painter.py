@@ -87,23 +87,27 @@ class _Up(nn.Module):
 
 
 class Painter(nn.Module):
-    """(colour, known, screen-fixed) → logits over the palette for every pixel."""
+    """(colour, known, screen-fixed) → logits over the palette for every pixel.
+
+    It works on 2 × 2 pixels at a time: at full size the finest layers would cost more than all others together.
+    """
 
     def __init__(self, colours: int, width: int) -> None:
         super().__init__()
-        a, b, c = width, width * 3 // 2, width * 2
-        self.enter = nn.Conv2d(5, a, 3, 1, 1)
-        self.down = nn.ModuleList((_Down(a, b), _Down(b, c), _Down(c, c), _Down(c, c)))
-        self.up = nn.ModuleList((_Up(c, c, c), _Up(c, c, c), _Up(c, b, b), _Up(b, a, a)))
-        self.leave = nn.Conv2d(a, colours, 1)
+        a, b = width * 3 // 2, width * 2
+        self.enter = nn.Conv2d(20, a, 3, 1, 1)
+        self.down = nn.ModuleList((_Down(a, b), _Down(b, b), _Down(b, b)))
+        self.up = nn.ModuleList((_Up(b, b, b), _Up(b, b, b), _Up(b, a, a)))
+        self.leave = nn.Conv2d(a, 4 * colours, 1)
 
     def forward(self, colour: Tensor, known: Tensor, fixed: Tensor) -> Tensor:
         """colour [B, 3, H, W] (0 where unknown), known and fixed [B, 1, H, W] float → logits [B, K, H, W]."""
-        x = F.silu(self.enter(torch.cat((colour - 0.4 * known, known, fixed), dim=1)))
+        x = F.pixel_unshuffle(torch.cat((colour - 0.4 * known, known, fixed), dim=1), 2)
+        x = F.silu(self.enter(x))
         kept = [x]
         for layer in self.down:
             kept.append(layer(kept[-1]))
         x = kept.pop()
         for layer in self.up:
             x = layer(x, kept.pop())
-        return self.leave(x)
+        return F.pixel_shuffle(self.leave(x), 2)
