@@ -1,0 +1,92 @@
+"""If these fail, a canvas dream smears its map, sees the wrong side of the world, or turns by the wrong angle."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from wmplay.worlds.geometry import Map, align, compose, sample, seen_from
+from wmplay.worlds.painter import Palette
+
+STRETCH = torch.tensor([1.0, 1.25])
+
+
+def _landscape(batch: int, seed: int = 0) -> torch.Tensor:
+    """Soft random pictures [B, 3, 64, 64] with something to hold on to everywhere."""
+    coarse = torch.rand(batch, 3, 12, 12, generator=torch.Generator().manual_seed(seed))
+    return F.interpolate(coarse, (64, 64), mode="bicubic", align_corners=False).clamp(0, 1)
+
+
+def test_composed_motions_move_the_camera_where_they_should() -> None:
+    quarter = torch.tensor([[0.0, -3.0, math.pi / 2]])
+    pose = torch.zeros(1, 3)
+    for _ in range(4):
+        pose = compose(pose, quarter)
+    assert torch.allclose(pose[:, :2], torch.zeros(1, 2), atol=1e-5)
+    assert math.isclose(float(pose[0, 2]), 2 * math.pi, rel_tol=1e-5)
+
+
+def test_alignment_finds_a_known_motion_to_a_tenth_of_a_pixel() -> None:
+    before = _landscape(8)
+    true = torch.randn(8, 3, generator=torch.Generator().manual_seed(1)) * torch.tensor([1.5, 1.5, 0.04])
+    after = sample(before, seen_from(true, STRETCH, 64, 64))
+    found = align(before, after, torch.zeros(8, 3), STRETCH, torch.ones(1, 1, 64, 64))
+    assert (found - true)[:, :2].abs().max() < 0.1
+    assert (found - true)[:, 2].abs().max() < 0.004
+
+
+def test_alignment_without_anything_to_hold_on_to_keeps_the_guess() -> None:
+    plain = torch.full((2, 3, 64, 64), 0.5)
+    guess = torch.tensor([[1.0, -2.0, 0.1], [0.0, 0.0, 0.0]])
+    assert torch.allclose(align(plain, plain, guess, STRETCH, torch.ones(1, 1, 64, 64)), guess)
+
+
+def test_what_was_written_is_read_from_another_place_across_the_wrap() -> None:
+    world = Map(128, 64, 64, 1.25)
+    picture = _landscape(1)
+    # Close to where the map begins again, so that the view lies on both sides of it.
+    pose = torch.tensor([[100.0, -53.0, 0.3]])
+    drawn = world.write(world.empty(1, torch.device("cpu")), pose, STRETCH, picture, torch.ones(1, 1, 64, 64), True)
+    motion = torch.tensor([[1.0, -4.0, 0.2]])
+    seen, known = world.read(drawn, compose(pose, motion), STRETCH)
+    expected = sample(picture, seen_from(motion, STRETCH, 64, 64))
+    inner = known[:, :, 8:-8, 8:-8]
+    assert inner.float().mean() > 0.9
+    error = ((seen - expected)[:, :, 8:-8, 8:-8].abs() * inner).sum() / (3 * inner.sum())
+    assert error < 0.01
+
+
+def test_places_left_far_behind_are_forgotten_and_not_seen_again_elsewhere() -> None:
+    world = Map(128, 64, 64, 1.25)
+    everywhere = torch.ones(1, 1, 64, 64)
+    drawn = world.write(world.empty(1, torch.device("cpu")), torch.zeros(1, 3), STRETCH, _landscape(1), everywhere, True)
+    pose = torch.zeros(1, 3)
+    for _ in range(26):
+        pose = compose(pose, torch.tensor([[0.0, -4.0, 0.0]]))
+        # Imagined pictures that add nothing: only the forgetting is at work.
+        drawn = world.write(drawn, pose, STRETCH, _landscape(1), 0.0 * everywhere, False)
+    _, known = world.read(drawn, pose, STRETCH)
+    assert not known.any()
+
+
+def test_imagined_frames_never_paint_over_what_was_seen() -> None:
+    world = Map(128, 64, 64, 1.25)
+    everywhere, pose = torch.ones(1, 1, 64, 64), torch.zeros(1, 3)
+    real = world.write(world.empty(1, torch.device("cpu")), pose, STRETCH, _landscape(1, 0), everywhere, True)
+    dreamed = world.write(real, pose, STRETCH, _landscape(1, 1), everywhere, False)
+    assert torch.equal(dreamed, real)
+    corrected = world.write(real, pose, STRETCH, _landscape(1, 1), everywhere, True)
+    assert not torch.equal(corrected, real)
+
+
+def test_palette_finds_the_colours_of_a_game_even_the_rare_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.tensor([[0.4, 0.8, 0.4], [0.4, 0.4, 0.4], [1.0, 0.0, 0.0]])
+    palette = Palette(4)
+    for _ in range(60):
+        kind = torch.multinomial(torch.tensor([0.7, 0.28, 0.02]), 512, replacement=True, generator=generator)
+        palette.learn(truth[kind] + 0.005 * torch.randn(512, 3, generator=generator), generator)
+    gap = torch.cdist(truth, palette.colours).amin(-1)
+    assert gap.max() < 0.02
