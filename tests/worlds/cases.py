@@ -59,7 +59,10 @@ class Case:
     def make(self, seed: int = 0, **fields: Any) -> World:
         torch.manual_seed(seed)
         config = self.kind.Config(**{**self.kind.presets["tiny"], **fields})
-        return self.kind(config, VECTOR if self.vector else FRAME, MOVES).eval()
+        world = self.kind(config, VECTOR if self.vector else FRAME, MOVES)
+        if world.family == "tokens":  # whose vocabulary is counted, not learned: without a look it knows nothing
+            world.loss(self.data(64, 1), "vision", torch.Generator().manual_seed(0))
+        return world.eval()
 
 
 def fit(world: World, phase: PhaseSpec, segment: Segment, steps: int, rate: float = 3e-3) -> tuple[float, float]:

@@ -25,7 +25,7 @@ def test_every_phase_learns_one_batch_by_heart(case: Case) -> None:
     for phase in world.phases:
         segment = case.data(16, max(phase.length, 2))
         before, after = fit(world, phase, segment, 60)
-        assert after < 0.9 * before, phase.name
+        assert after < 0.9 * before or before == after == 0.0, phase.name  # what is exact has nothing to learn
 
 
 def test_phases_share_the_budget_and_name_real_modules(case: Case) -> None:
@@ -122,7 +122,9 @@ def test_actions_matter_after_a_little_training(case: Case) -> None:
     """If not, the dream ignores the keys."""
     world = case.make()
     for phase in world.phases:
-        fit(world, phase, case.data(32, max(phase.length, 2)), 250)
+        # The newer families need fewer steps, and their steps take longer.
+        steps = 60 if case.kind.family in ("tokens", "rssm") else 250
+        fit(world, phase, case.data(32, max(phase.length, 2)), steps)
     segment = case.data(8, 4, 5)
     with torch.no_grad():
         state = world.begin(context(segment, 3))

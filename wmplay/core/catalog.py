@@ -48,7 +48,7 @@ class Game:
 GAMES: tuple[Game, ...] = (
     Game(
         "wmplay/GridWorld-v0", "grid_world", "Grid World", "frame", "Discrete(4)", fps=8,
-        truth="board", players=("random", "walker"), expert="walker", horizon=100, family="vqvae_mdn",
+        truth="board", players=("random", "walker"), expert="walker", horizon=100, family="tokens",
         minutes=1.0,
     ),
     Game(

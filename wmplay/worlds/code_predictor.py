@@ -1,4 +1,4 @@
-"""The network of the token world: every code of the next frame in parallel, from the codes around it, action and memory.
+"""The network of the token world: all codes of the next frame in parallel, from the codes around each and the action.
 
 It also reads those codes of the next frame that are already decided, so that what may go two ways can be settled cell
 by cell (Chang et al. 2022, MaskGIT).
@@ -23,7 +23,7 @@ def pool(image: Tensor) -> Tensor:
 
 
 class CodePredictor(nn.Module):
-    """(recent codes, action, decided next codes) → logits of the next codes; and, once all are decided, what they bring.
+    """(recent codes, action, decided next codes) → logits of the next codes; once all are decided, what they bring.
 
     Convolutions only: the same rule in every cell, whatever the number of cells. `outcomes`: length of the vector that
     the heads make of a finished step.

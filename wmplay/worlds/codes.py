@@ -18,7 +18,7 @@ Kind = Literal["auto", "patches", "vq"]
 
 
 class Vision(nn.Module):
-    """Codes int64 [N, P] of uint8 frames and back. `auto` counts patches first and takes the VQ-VAE if they are too many."""
+    """Codes int64 [N, P] of uint8 frames and back. `auto` counts patches and takes the VQ-VAE if they are too many."""
 
     def __init__(
         self, kind: Kind, image_size: int, grid: int, latent_dim: int, codes: int, channels: int, commitment: float

@@ -1,4 +1,4 @@
-"""Frames to a vector and back, for recurrent worlds: no layer at the frame's full size, which is where a CPU's time goes.
+"""Frames to a vector and back, for recurrent worlds: no layer at full size, which is where a CPU's time goes.
 
 Shapes: N frames, H W C frame, E embedding, F features.
 """

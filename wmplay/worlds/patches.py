@@ -1,4 +1,4 @@
-"""Exact codes for frames that are made of few tiles: a dictionary of patches, found by counting, drawn back pixel by pixel.
+"""Exact codes for frames that are made of few tiles: a dictionary of patches, found by counting.
 
 Shapes: N frames, H W frame, s side of a patch, G patches a side, P = G·G cells, K entries.
 """
@@ -16,7 +16,7 @@ PROBE, CALM = 16, 2048
 
 
 def cut(frames: Tensor, side: int, margin: int, cells: int) -> Tensor:
-    """uint8 frames [N, H, W, 3] -> their patches [N, G·G, s·s·3], G = `cells`, starting `margin` pixels from the top left."""
+    """uint8 frames [N, H, W, 3] -> patches [N, G·G, s·s·3], G = `cells`, from `margin` pixels off the top left."""
     end = margin + side * cells
     inner = frames[:, margin:end, margin:end]
     parts = inner.reshape(len(frames), cells, side, cells, side, 3).transpose(2, 3)
@@ -82,7 +82,7 @@ class PatchBook(nn.Module):
         return self.patches[: int(self.count), : side * side * 3].float()
 
     def _nearest(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Index and squared distance of the nearest entry; exact in float32, whose integers reach further than s·s·3·255²."""
+        """Index and squared distance of the nearest entry; exact in float32 for patches of up to 9×9 pixels."""
         known, flat = self._known(), patches.float()
         distance = flat.square().sum(-1, keepdim=True) - 2.0 * flat @ known.T + known.square().sum(-1)
         best = distance.min(-1)
@@ -111,7 +111,7 @@ class PatchBook(nn.Module):
         self.count.add_(len(fresh))
 
     def _lay(self, frames: Tensor) -> None:
-        """Choose the layout in which the fewest different patches say the most; a board of tiles has one that is clearly best."""
+        """Choose the layout with the fewest different patches; a board of tiles has one that is clearly best."""
         probe = frames[:PROBE]
         best: tuple[int, int] | None = None
         for side, margin, cells in layouts(self.image_size):

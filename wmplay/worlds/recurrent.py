@@ -93,7 +93,7 @@ class BlockGru(nn.Module):
 
 
 def log_probabilities(logits: Tensor, classes: int) -> Tensor:
-    """Logits [N, S·K] -> log-probabilities float32 [N, S, K], 1 % of them uniform, so that no divergence is infinite."""
+    """Logits [N, S·K] -> log-probabilities float32 [N, S, K], 1 % uniform, so that no divergence is infinite."""
     share = torch.softmax(logits.float().unflatten(-1, (-1, classes)), dim=-1)
     return torch.log((1.0 - UNIFORM) * share + UNIFORM / classes)
 

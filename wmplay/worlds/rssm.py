@@ -1,4 +1,4 @@
-"""The recurrent state-space model of DreamerV3, for play: a deterministic memory and categorical latents, learned jointly.
+"""The recurrent state-space model of DreamerV3, for play: a deterministic memory and categorical latents.
 
 Hafner et al. 2023, arXiv 2301.04104; equations cited from there. Learns games of frames and games of vectors.
 
@@ -72,7 +72,7 @@ class RssmState(NamedTuple):
 
 
 class Rssm(World):
-    """h = f(h, z, a); z ~ q(z | h, x) when looking, z ~ p(z | h) when dreaming; x, reward and end are read off (h, z)."""
+    """h = f(h, z, a); z ~ q(z | h, x) when looking, p(z | h) when dreaming; x, reward and end are read off (h, z)."""
 
     family: ClassVar[str] = "rssm"
     Config: ClassVar[type] = RssmConfig
@@ -150,7 +150,7 @@ class Rssm(World):
         return log_probabilities(self.prior(hidden), self.config.classes)
 
     def loss(self, segment: Segment, phase: str, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
-        """Prediction loss + dynamics loss + 0.1·representation loss, each divergence from one nat on (equations 2, 3)."""
+        """Prediction + dynamics + 0.1·representation loss, each divergence from one nat on (equations 2, 3)."""
         batch, length = segment.reward.shape
         flat = segment.observation.flatten(0, 1)
         if self.training and self.observation.kind == "vector":

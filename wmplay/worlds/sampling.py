@@ -1,4 +1,4 @@
-"""Choosing all codes of a frame so that they fit together: open cells are settled a few at a time, each seen by the rest.
+"""Choosing all codes of a frame so that they fit together: open cells are settled one after the other.
 
 Cells chosen independently would let an agent that may slip vanish, or appear twice. Settling one cell, then asking
 again, draws from the joint distribution by the chain rule (after Chang et al. 2022, MaskGIT, §3.2; they settle the

@@ -12,7 +12,15 @@ from torch import Tensor
 
 from wmplay.core.errors import UsageError
 from wmplay.core.spaces import ActionSpec, ObservationSpec
-from wmplay.worlds.blocks import STRICT, ActionEncoder, detached, expand_like, masked_mean, transitions
+from wmplay.worlds.blocks import (
+    STRICT,
+    ActionEncoder,
+    detached,
+    expand_like,
+    full_precision,
+    masked_mean,
+    transitions,
+)
 from wmplay.worlds.code_predictor import CodePredictor
 from wmplay.worlds.codes import Kind, Vision
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
@@ -124,6 +132,9 @@ class Tokens(World):
             frames = segment.observation.flatten(0, 1)[segment.mask.flatten()]
             loss, metrics = self.vision.loss(frames, generator)
             return loss, detached(loss=loss, **metrics)
+        if self.vision.exact:
+            with full_precision(segment.reward):  # exact for a thousand steps is not learned in 8 bits
+                return self._memory_loss(segment, generator)
         return self._memory_loss(segment, generator)
 
     def _history(self, codes: Tensor, first: Tensor) -> Tensor:
@@ -140,7 +151,7 @@ class Tokens(World):
         return torch.stack(found, dim=2)
 
     def _memory_loss(self, segment: Segment, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cross-entropy of the next codes, once with nothing known of them and once with some of the open ones known."""
+        """Cross-entropy of the next codes, with nothing known of them and with some of the open ones known."""
         codes = segment.observation.long()
         if self.training:
             self.rewards.learn(segment.reward[segment.mask])

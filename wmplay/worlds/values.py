@@ -40,6 +40,7 @@ class ValueBook(nn.Module):
     """Up to K different values told apart exactly; from the first value too many on, K two-hot bins instead."""
 
     values: Tensor
+    bins: Tensor
     count: Tensor
     full: Tensor
 
