@@ -50,8 +50,8 @@ def measure(seconds: float = 10.0) -> dict[str, float]:
     """Steps per second of both games by turns, for about `seconds`, and their ratio.
 
     Keys: `steps_per_s`, `gymnasium_steps_per_s`, `ratio` (medians over chunks, so of the usual zoom), `low`, `high` and
-    `n` (of the ratio over chunks), `episode_ratio` (over whole episodes, openings and resets at their share),
-    `reset_ms` and `gymnasium_reset_ms` (medians).
+    `n` (of the ratio over chunks), `steps_low` and `steps_high` (our slowest and fastest chunk), `episode_ratio` (over
+    whole episodes, openings and resets at their share), `reset_ms` and `gymnasium_reset_ms` (medians).
     """
     ours, theirs = _Runner(CarRacing(), 250), _Runner(Original(), 10)
     # A whole episode first: the chunks of both sides then stand for every part of one.
@@ -68,6 +68,8 @@ def measure(seconds: float = 10.0) -> dict[str, float]:
         "low": min(ratios),
         "high": max(ratios),
         "n": float(len(ratios)),
+        "steps_low": min(ours.rates),
+        "steps_high": max(ours.rates),
         "episode_ratio": ours.steps_per_s / theirs.steps_per_s,
         "reset_ms": 1000 * statistics.median(ours.resets),
         "gymnasium_reset_ms": 1000 * statistics.median(theirs.resets),

@@ -12,33 +12,9 @@ import os
 import resource
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
-import numpy as np
-
-from wmplay.core.episodes import Dataset
-from wmplay.core.recorder import Recorder
-from wmplay.core.segments import SegmentSampler
-from wmplay.core.spaces import ActionSpec, ObservationSpec
-
-FRAME = ObservationSpec("frame", (64, 64, 3))
-STEER = ActionSpec("box", low=(-1.0, 0.0, 0.0), high=(1.0, 1.0, 1.0))
-
-
-def make(folder: Path, rows: int, streams: int = 8, length: int = 500) -> float:
-    """Record `rows` frames of noise in episodes of `length` steps; returns rows recorded per second."""
-    pictures = np.random.default_rng(0).integers(0, 256, (streams, 64, 64, 3), dtype=np.uint8)
-    lanes, actions = list(range(streams)), np.zeros((streams, 3), np.float32)
-    rewards, go = np.zeros(streams, np.float32), np.zeros(streams, bool)
-    begun, episode = time.perf_counter(), 0
-    with Recorder(folder, "bench", {}, FRAME, STEER) as recorder:
-        while recorder.rows < rows:
-            recorder.begin_batch(lanes, pictures, list(range(episode, episode + streams)), "noise")
-            episode += streams
-            for t in range(1, length + 1):
-                recorder.step_batch(lanes, pictures, actions, rewards, go, go | (t == length))
-    return recorder.rows / (time.perf_counter() - begun)
+from wmplay.bench.data import record_noise, sampling
 
 
 def drop_cache(folder: Path) -> None:
@@ -48,19 +24,6 @@ def drop_cache(folder: Path) -> None:
         os.fsync(handle)
         os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
         os.close(handle)
-
-
-def measure(sampler: SegmentSampler, seconds: float) -> list[float]:
-    """Frames per second of five stretches."""
-    out = np.empty((sampler.batch, sampler.length, 64, 64, 3), np.uint8)
-    rates = []
-    for _ in range(5):
-        begun, frames = time.perf_counter(), 0
-        while time.perf_counter() - begun < seconds / 5:
-            sampler.sample(out)
-            frames += sampler.batch * sampler.length
-        rates.append(frames / (time.perf_counter() - begun))
-    return sorted(rates)
 
 
 def main() -> None:
@@ -73,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as where:
         folder = Path(where) / "noise"
-        recorded = make(folder, int(options.gigabytes * 1e9 / (64 * 64 * 3)))
+        recorded = record_noise(folder, int(options.gigabytes * 1e9 / (64 * 64 * 3)))
         if options.memory:
             # Mapped files count as address space but not as data: this bounds what the process itself holds.
             limit = int(options.memory * 1e9)
@@ -83,14 +46,13 @@ def main() -> None:
             for batch, length in ((16, 64), (50, 50), (32, 1), (256, 1)):
                 if options.cold:
                     drop_cache(folder)
-                sampler = SegmentSampler([Dataset(folder)], batch, length, 0, boundaries)  # type: ignore[arg-type]
-                rates = measure(sampler, options.seconds)
+                rates = sampling(folder, batch, length, boundaries, options.seconds)
                 rows.append(
                     {
                         "what": f"{boundaries} {batch}x{length}" + (" cold" if options.cold else ""),
                         "median": round(statistics.median(rates)),
-                        "low": round(rates[0]),
-                        "high": round(rates[-1]),
+                        "low": round(min(rates)),
+                        "high": round(max(rates)),
                         "n": len(rates),
                     }
                 )

@@ -1,0 +1,68 @@
+"""`wmplay bench` as typed: figures that other programs can read, whatever their size on this machine."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from wmplay.bench.plain import FirstDeconvolution, plain_world
+from wmplay.core.catalog import family, load
+from wmplay.core.spaces import ActionSpec, ObservationSpec
+
+FIELDS = {"what", "game", "family", "preset", "batch", "unit", "median", "low", "high", "n", "device"}
+
+
+def test_every_part_gives_rows_with_the_promised_fields(run_cli, home) -> None:
+    """A script that follows these figures over time would break."""
+    done = run_cli("bench", "--family", "state_vae", "--preset", "tiny", "--seconds", "0.02", "--json")
+    assert done.code == 0, done.stderr
+    rows = done.json
+    for row in rows:
+        assert set(row) >= FIELDS, row
+        assert 0 < row["low"] <= row["median"] <= row["high"], row
+    car = next(row for row in rows if row["game"] == "car_racing")
+    assert car["steps_per_s"] > car["gymnasium_steps_per_s"]
+    assert car["ratio"] == pytest.approx(car["steps_per_s"] / car["gymnasium_steps_per_s"], rel=0.01)
+    assert {row["game"] for row in rows if "steps_per_s" in row} == {"grid_world", "car_racing", "cartpole"}
+    dreams = [(row["what"], row["batch"]) for row in rows if row["what"].startswith("dream")]
+    assert dreams == [("dream, with picture", 1), ("dream, latent only", 256), ("dream, with picture", 256)]
+    training = next(row for row in rows if row["what"] == "training, joint")
+    assert training["family"] == "state_vae"
+    assert training["plain_frames_per_s"] > 0
+    assert training["ratio_low"] <= training["ratio"] <= training["ratio_high"]
+    assert any(row["what"].startswith("segments") for row in rows)
+    assert "training: state_vae joint" in done.stderr
+    assert list((home / "episodes").glob("*")) == [], "nothing of it stays"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "word"),
+    [
+        (("gmaes",), 2, "choose one of games"),
+        (("dreams", "--preset", "huge"), 2, "choose one of tiny"),
+        (("dreams", "--seconds", "0"), 2, "more than 0"),
+        (("dreams", "--family", "gan"), 3, "There is no family"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_in_a_sentence(run_cli, wrong, code, word) -> None:
+    done = run_cli("bench", *wrong)
+    assert (done.code, done.stdout) == (code, "")
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_plain_version_is_the_same_model() -> None:
+    """The ratios would compare two different things."""
+    torch.manual_seed(0)
+    linear = nn.Linear(8, 25 * 4)
+    with torch.no_grad():
+        linear.bias.copy_(torch.randn(4).repeat(25))  # a convolution has one bias for all places
+    x = torch.randn(3, 8)
+    assert torch.allclose(FirstDeconvolution(linear)(x), linear(x), atol=1e-5)
+    kind = load(family("vae_mdn").target)
+    world = kind(kind.Config(**kind.presets["tiny"]), ObservationSpec("frame", (64, 64, 3)), ActionSpec("discrete", 4))
+    other = plain_world(world)
+    assert isinstance(other.vision.seed, FirstDeconvolution)
+    assert isinstance(world.vision.seed, nn.Linear)
+    assert other.vision.decode(torch.randn(2, 32)).shape == (2, 3, 64, 64)

@@ -1,0 +1,87 @@
+"""Command: bench, this machine's figures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from wmplay.cli.output import emit_json, say, table
+from wmplay.core import catalog
+from wmplay.core.errors import UsageError
+
+PARTS = ("games", "data", "dreams", "training")
+
+
+def bench(
+    part: Annotated[str | None, typer.Argument(help="games, data, dreams or training; all of them if none.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+    seconds: Annotated[float, typer.Option(help="About so long for each figure.")] = 1.0,
+    family: Annotated[str | None, typer.Option(help="Only this family of world models.")] = None,
+    preset: Annotated[str, typer.Option(help="Size of the world models: tiny, small or base.")] = "small",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Measure how fast this machine plays, records, dreams and trains; all figures in about two minutes."""
+    parts = PARTS if part is None else (part,)
+    if part is not None and part not in PARTS:
+        raise UsageError(f"There is nothing called {part!r} to measure; choose one of {', '.join(PARTS)}.")
+    if preset not in catalog.PRESETS:
+        raise UsageError(f"There is no preset {preset!r}; choose one of {', '.join(catalog.PRESETS)}.")
+    if not 0 < seconds < 3600:
+        raise UsageError(f"--seconds must be more than 0 and less than an hour, not {seconds}.")
+    families = [f.name for f in catalog.FAMILIES] if family is None else [catalog.family(family).name]
+    rows = [row for name in parts for row in _measure(name, families, preset, device, seconds)]
+    if as_json:
+        emit_json(rows)
+        return
+    for name in parts:
+        _print(name, [row for row in rows if _belongs(row, name)])
+
+
+def _measure(part: str, families: list[str], preset: str, device: str, seconds: float) -> list[dict[str, Any]]:
+    if part == "games":
+        from wmplay.bench.games import measure_games
+
+        return measure_games(seconds, say)
+    if part == "data":
+        from wmplay.bench.data import measure_data
+
+        return measure_data(seconds, say)
+    from wmplay.devices import resolve
+
+    if part == "dreams":
+        from wmplay.bench.dreams import measure_dreams
+
+        return measure_dreams(families, preset, resolve(device), seconds, say)
+    from wmplay.bench.training import measure_training
+
+    return measure_training(families, preset, resolve(device), seconds, say)
+
+
+# How the rows of a part begin their `what`, and the columns that people are shown of them.
+_COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "games": ("game drawing", ("game", "what", "batch", "median", "low", "high", "unit", "gymnasium", "ratio")),
+    "data": ("recording segments", ("what", "batch", "median", "low", "high", "unit")),
+    "dreams": ("dream", ("family", "game", "what", "batch", "median", "low", "high", "unit", "p99_ms", "weights")),
+    "training": (
+        "training",
+        ("family", "game", "what", "batch", "median", "plain", "ratio", "unit", "input_share", "busy", "precision"),
+    ),
+}
+
+
+def _belongs(row: dict[str, Any], part: str) -> bool:
+    return row["what"].split()[0].rstrip(",") in _COLUMNS[part][0].split()
+
+
+def _print(part: str, rows: list[dict[str, Any]]) -> None:
+    shown = [
+        {**row, "gymnasium": row.get("gymnasium_steps_per_s"), "plain": row.get("plain_frames_per_s")} for row in rows
+    ]
+    typer.echo(f"\n{part}")
+    table(shown, _COLUMNS[part][1])
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the app."""
+    app.command("bench")(bench)
