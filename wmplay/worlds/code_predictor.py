@@ -17,9 +17,14 @@ from torch import Tensor, nn
 from wmplay.worlds.blocks import ConvBlock
 
 
-def pool(image: Tensor) -> Tensor:
-    """[N, C, G, G] -> [N, 2C]: what there is on average, and what there is anywhere."""
-    return torch.cat((image.mean((2, 3)), image.amax((2, 3))), dim=-1)
+def pool(cells: Tensor, changed: Tensor) -> Tensor:
+    """cells [N, C, P], changed bool [N, P] -> [N, 3C]: what there is on average, anywhere, and where something changed.
+
+    Rewards and ends mostly come with a change: stepping on a hazard is seen in one cell of 64.
+    """
+    moved = changed.to(cells.dtype)[:, None]
+    there = (cells * moved).sum(-1) / moved.sum(-1).clamp_min(1.0)
+    return torch.cat((cells.mean(-1), cells.amax(-1), there), dim=-1)
 
 
 class CodePredictor(nn.Module):
@@ -44,7 +49,7 @@ class CodePredictor(nn.Module):
         self.still = nn.Parameter(torch.tensor(2.0))  # how much there is to be said for nothing changing
         self.compare = nn.Conv2d((recent + 1) * embedding, channels, 3, padding=1)
         self.gate = nn.Linear(actions, 2 * channels)
-        self.heads = nn.Sequential(nn.Linear(2 * channels, channels), nn.SiLU(), nn.Linear(channels, outcomes))
+        self.heads = nn.Sequential(nn.Linear(3 * channels, channels), nn.SiLU(), nn.Linear(channels, outcomes))
         with torch.no_grad():
             self.leave.weight.mul_(0.1)
             for table in (self.embed, self.decided):
@@ -77,4 +82,5 @@ class CodePredictor(nn.Module):
         """What a finished step brings, float32 [N, outcomes], for `following` without a hidden cell."""
         x = self.compare(self._image(recent, following))
         gate, shift = self.gate(action)[:, :, None, None].chunk(2, dim=1)
-        return self.heads(pool(F.silu(x * (1.0 + gate) + shift))).float()
+        cells = F.silu(x * (1.0 + gate) + shift).flatten(2)
+        return self.heads(pool(cells, recent[:, 0] != following)).float()

@@ -190,7 +190,6 @@ class Tokens(World):
         Which cells are known depends on nothing but what was before, or the choice itself would tell the outcome.
         """
         rows = (unsure.sum(-1) > 1).nonzero().squeeze(-1)
-        rows = rows[: max(1, len(unsure) // 2)]
         if not len(rows):
             return following.new_zeros((), dtype=torch.float32)
         # The most open cells are known, as many as chance says; some noise, so that neighbours in rank may swap.
