@@ -87,7 +87,9 @@ class Ground:
         quads = scene.quads
         left, right = quads[:, [0, 3]], quads[:, [1, 2]]
         inward = right - left
-        inward *= excess / np.hypot(inward[..., 0], inward[..., 1])[..., None]
+        # A kerb beside a stretch that does not turn at all has no width (seed 298 has two): it stays the line it is.
+        width = np.hypot(inward[..., 0], inward[..., 1])
+        inward *= np.divide(excess, width, out=np.zeros_like(width), where=width > 0)[..., None]
         left, right = left + inward, right - inward
         self._quads = np.stack([left[:, 0], right[:, 0], right[:, 1], left[:, 1]], axis=1)
         low, high = self._quads.min(axis=1), self._quads.max(axis=1)
