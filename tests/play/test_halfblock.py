@@ -20,6 +20,9 @@ def board(seed: int = 0, size: int = 64) -> np.ndarray:
         ((64, 64), (160, 64), (128, 128)),
         ((64, 64), (80, 20), (40, 40)),  # a small terminal: shrunk, still square
         ((400, 600), (60, 40), (40, 60)),
+        ((7, 7), (10, 10), (6, 7)),  # an odd height would end in a line that is half black
+        ((75, 50), (50, 38), (74, 50)),
+        ((7, 7), (30, 12), (20, 21)),
     ],
 )
 def test_a_picture_keeps_its_shape(size: tuple[int, int], room: tuple[int, int], expected: tuple[int, int]) -> None:

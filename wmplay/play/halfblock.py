@@ -25,12 +25,12 @@ STYLES_KEPT = 1 << 15
 def fit(height: int, width: int, columns: int, rows: int) -> tuple[int, int]:
     """The size (height, width) in pixels at which a picture fills `columns` x `rows` cells, its shape kept.
 
-    A cell is two pixels high. Enlarging goes by whole factors only, so that every pixel of a small frame stays square;
-    shrinking ends on a whole cell.
+    A cell is two pixels high. Enlarging goes by whole factors only, so that every pixel of a small frame stays square.
+    Either way the height is even, or the last line of cells would be half black: an odd one loses a row of pixels.
     """
     scale = min(columns / width, 2 * rows / height)
     if scale >= 1:
-        return height * int(scale), width * int(scale)
+        return max(2, height * int(scale) // 2 * 2), width * int(scale)
     return max(2, 2 * round(height * scale / 2)), max(1, round(width * scale))
 
 
