@@ -101,11 +101,11 @@ OPPOSITES: dict[str, tuple[str, ...]] = {
 }
 ARROWS = ("←↑↓→", "move")
 
-# Our own games, by Gymnasium id and kind of action. CarRacing: the wheels lock from 0.9 of the brake on, so the keyboard
-# stops short of that. Its rates are reasoned from car_dynamics.py, not tuned by driving: the steering value is the angle
-# in radians that the front wheels turn to, at 3 a second and no further than 0.4, and ramping by 0.9 · 3.5 = 3.15 a
-# second keeps pace with that; gas rises by 5 a second in the car itself; the brake is ramped so that a tap is a small
-# push. What is let go comes back faster than it rose.
+# Our own games, by Gymnasium id and kind of action. CarRacing: the wheels lock from 0.9 of the brake on, so the
+# keyboard stops short of that. Its rates are reasoned from Gymnasium's car_dynamics.py, not tuned by driving: the
+# steering value is the angle in radians that the front wheels turn to, at 3 a second and no further than 0.4, and
+# ramping by 0.9 · 3.5 = 3.15 a second keeps pace with that; gas rises by 5 a second in the car itself; the brake ramps
+# so that a tap is a small push. What is let go comes back faster than it rose.
 GAMES: dict[tuple[str, str], GameKeys] = {
     ("wmplay/GridWorld-v0", "discrete"): GameKeys(_either((UP, 0), (RIGHT, 1), (DOWN, 2), (LEFT, 3)), legend=(ARROWS,)),
     ("wmplay/CartPole-v0", "discrete"): GameKeys(
