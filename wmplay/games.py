@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode
 from envs.errors import GameError
 from wmplay.agents.protocol import Agent
 from wmplay.core.catalog import PLAYERS, Game, load
-from wmplay.core.errors import NotFoundError, WmplayError
+from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.core.slots import SlotInfo, find_slot
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 from wmplay.registration import register
@@ -129,10 +129,16 @@ def drawing(game: Game) -> Callable[[np.ndarray], np.ndarray] | None:
 def make_player(
     name: str, game: Game | str, action: ActionSpec, noise: float | None = None, seed: int | None = None
 ) -> Agent:
-    """The player of this name, ready for this game. Raises NotFoundError with the names there are."""
+    """The player of this name, ready for this game. NotFoundError if there is none, UsageError if it plays others."""
     if name not in PLAYERS:
         raise NotFoundError(f"There is no player {name!r}; choose one of {', '.join(PLAYERS)}.")
-    return load(PLAYERS[name])(find(game), action, noise=noise, seed=seed)
+    player, found = load(PLAYERS[name]), find(game)
+    if player.plays not in found.id:
+        raise UsageError(
+            f"The player {name} plays {player.plays} and not {found.short or found.id}; "
+            f"choose one of {', '.join(found.players)}."
+        )
+    return player(found, action, noise=noise, seed=seed)
 
 
 def _ours(game: Game) -> bool:

@@ -6,7 +6,7 @@ All follow `wmplay.agents.protocol.Agent` and act for N environments in one nump
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,12 @@ _Floats = NDArray[np.float64]
 
 
 class _Player:
-    """What all players share: the game, its actions, and one seeded generator."""
+    """What all players share: the game, its actions, and one seeded generator.
 
+    plays: part of the ids of the games it can play; empty for any game.
+    """
+
+    plays: ClassVar[str] = ""
     default_noise = 0.0
 
     def __init__(self, game: Game, action: ActionSpec, noise: float | None = None, seed: int | None = None) -> None:
@@ -138,6 +142,7 @@ class GridWalker(_Player):
     Reads `info["board"]` where the game gives it, else the frames (as in a dream). Where there is no way: at random.
     """
 
+    plays: ClassVar[str] = "wmplay/GridWorld"
     default_noise = 0.1
     _known: NDArray[np.int8] | None = None
 
@@ -172,6 +177,8 @@ class GridWanderer(_Player):
     For long recordings: an episode ends by its time limit only. `noise` has no meaning.
     """
 
+    plays: ClassVar[str] = "wmplay/GridWorld"
+
     def act(self, observation: NDArray[Any], info: dict[str, Any], first: NDArray[np.bool_]) -> NDArray[Any]:
         from envs.grid_board import AGENT, GOAL, HAZARD, MOVES
 
@@ -190,6 +197,7 @@ class GridWanderer(_Player):
 class CartBalancer(_Player):
     """Balances CartPole by linear feedback on its state; pushes at random with probability `noise` (0.2)."""
 
+    plays: ClassVar[str] = "CartPole"
     default_noise = 0.2
     # Weights of x, its speed, the pole's angle and its speed: push to where the pole falls, lean gently to the middle.
     _GAINS = np.array([0.1, 0.2, 1.0, 0.3])

@@ -7,7 +7,7 @@ which the car can still brake for every bend in sight.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ class CarDriver:
     None for 0.2. With 0 it drives as well as it can; from 0.3 on it leaves the road and has to find back.
     """
 
+    plays: ClassVar[str] = "wmplay/CarRacing"
     default_noise = 0.2
     # Found by trying on 20 tracks, to the nearest round figure: sideways and braking acceleration in units/s², and the
     # highest speed; faster is lost in the tightest bends now and then.

@@ -42,12 +42,12 @@ def demo(
     from wmplay.training.start import Order, start
 
     found = games.find(game)
-    budget = minutes or found.minutes
+    budget = found.minutes if minutes is None else minutes
     name = slot or _free(f"demo-{found.slug}")
-    say(f"[1/3] Training a world model of {found.title} in the background, about {budget:g} min.")
     order = Order(game=game, slot=name, family=family, preset=preset, minutes=budget)
     command = ["wmplay", "demo", game, "--minutes", f"{budget:g}", "--preset", preset]
     run = start(order, command=command)
+    say(f"[1/3] Training a world model of {found.title} in the background as {name}, about {budget:g} min.")
     try:
         job = _tell(run)
     except KeyboardInterrupt:

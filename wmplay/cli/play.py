@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Agent = Annotated[str | None, typer.Option(help="Who drives: a player (see `wmplay games`) or a slot's agent.")]
 Terminal = Annotated[bool, typer.Option("--terminal", help="Play in this terminal instead of a window.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of the first episode.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of the first episode.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="End after so many moments; for scripts.")]
 Screenshot = Annotated[
     Path | None, typer.Option(help="Write a picture of the screen (.png; in the terminal .svg too) and end.")

@@ -21,7 +21,7 @@ def evaluate(
     as_json: Json = False,
     starts: Starts = 64,
     full: Annotated[bool, typer.Option("--full", help="Also horizon 200, staying power and can-you-tell.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the dreams' own randomness.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the dreams' own randomness.")] = 0,
     device: Device = "auto",
     output: Output = None,
     save: Annotated[bool, typer.Option(help="Keep the card and its pictures in the slot.")] = True,
@@ -47,9 +47,7 @@ def evaluate(
         _print(report)
 
 
-def measure(
-    slot: str, starts: int, full: bool, seed: int, device: str
-) -> tuple[dict[str, Any], dict[str, bytes], Any]:
+def measure(slot: str, starts: int, full: bool, seed: int, device: str) -> tuple[dict[str, Any], dict[str, bytes], Any]:
     """Report, pictures and subject, with a progress line on stderr."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -105,12 +103,14 @@ def compare(
     device: Device = "auto",
 ) -> None:
     """Lay the report cards of several slots side by side; missing cards are made first."""
+    from wmplay.core.slots import find_slot
     from wmplay.evaluate.comparison import draw_comparison, side_by_side, usable_card
 
     if len(set(names)) < 2:
         raise UsageError("Comparing takes at least two slots: wmplay compare SLOT SLOT…")
+    names = [find_slot(name).name for name in dict.fromkeys(names)]  # a wrong name is told before the measuring
     reports = []
-    for name in dict.fromkeys(names):
+    for name in names:
         card = None if fresh else usable_card(name, starts)
         if card is None:
             say(f"measuring {name}")

@@ -28,15 +28,15 @@ def train(
         int | None, typer.Option(help="Gradient steps instead of minutes; exactly repeatable on a CPU.")
     ] = None,
     data: Annotated[list[str] | None, typer.Option(help="Dataset to learn from; may be given several times.")] = None,
-    frames: Annotated[int | None, typer.Option(help="Frames to collect when no --data is given.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Frames to collect when no --data is given.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     sets: Annotated[list[str] | None, typer.Option("--set", help="Config field, as in --set hidden_size=512.")] = None,
     config: Annotated[Path | None, typer.Option(help="JSON or TOML file of config fields.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and batches.")] = 0,
     agent: Annotated[str, typer.Option(help="Train a controller too: evolution, policy_gradient or none.")] = "none",
     agent_in: Annotated[str, typer.Option(help="Where the controller practises: dream or game.")] = "dream",
     agent_steps: Annotated[
-        int | None, typer.Option(help="Generations or updates of the controller with --steps.")
+        int | None, typer.Option(min=1, help="Generations or updates of the controller with --steps.")
     ] = None,
     precision: Annotated[str, typer.Option(help="auto measures this machine; or float32, bf16.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Train an existing slot further.")] = False,
@@ -88,8 +88,8 @@ def collect(
     steps: Annotated[int, typer.Option(help="Frames the dataset shall hold; an existing one is continued.")],
     agent: Annotated[list[str] | None, typer.Option(help="Player; several share the steps.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
-    noise: Annotated[float | None, typer.Option(help="How often the player errs.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of games and players.")] = 0,
+    noise: Annotated[float | None, typer.Option(help="How much the player errs, 0 to 1.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of games and players.")] = 0,
     held_out: Annotated[bool, typer.Option("--held-out", help="For reports, never trained on.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the dataset as JSON.")] = False,
 ) -> None:
@@ -103,6 +103,8 @@ def collect(
 
     if steps < 1:
         raise UsageError(f"--steps must be at least 1, not {steps}.")
+    if noise is not None and not 0 <= noise <= 1:
+        raise UsageError(f"--noise must be between 0 and 1, not {noise:g}.")
     found = games.find(game)
     players = tuple(agent or found.players)
     named = name or ("held-out" if held_out else "collected")

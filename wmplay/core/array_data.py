@@ -166,7 +166,8 @@ def _open(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in _NAMES if name in archive.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as why:
-        raise WmplayError(f"{path} is not an .npz of plain arrays, or is damaged: {why}.") from why
+        # numpy's own words for a file that is no archive recommend to load it unsafely.
+        raise WmplayError(f"{path} is no .npz of plain arrays, or is damaged.") from why
 
 
 def _observation_spec(seen: np.ndarray, path: Path) -> ObservationSpec:

@@ -55,7 +55,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Rename over the target, patient on Windows, where an open target makes it fail for a moment."""
+    """Rename over the target, patient on Windows, where an open target makes it fail for a moment. Raises OSError.
+
+    A device, a pipe or a folder is not replaced: `export … /dev/full` would put a file where the system has a device.
+    """
+    if target.exists() and not target.is_file():
+        raise FileExistsError(errno.EEXIST, "there is something else than a file of that name", str(target))
     for attempt in range(20):
         try:
             source.replace(target)
