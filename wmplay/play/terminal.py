@@ -124,6 +124,8 @@ class PlayTerminal(App[None]):
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
+        if not self.is_running:
+            return  # being taken down: some of the widgets are gone already
         if self.ticks is not None and self.session.ticks >= self.ticks:
             self._finish()
             return
