@@ -35,7 +35,7 @@ class Segment(NamedTuple):
     mask: Tensor
 
 
-# A world's latent state: a NamedTuple of tensors, each with leading axis B, so anyone can copy, index, save or branch it.
+# A world's latent state: a NamedTuple of tensors, each with leading axis B: anyone can copy, index, save or branch it.
 State = Any
 
 
@@ -66,8 +66,8 @@ class PhaseSpec:
 class World(nn.Module, ABC):
     """A network that has learned a game. Subclasses are families; one file each.
 
-    Class attributes: `family`, `Config` (a frozen pydantic dataclass whose joint checks raise ValueError in plain words)
-    and `presets` (name -> field overrides of Config).
+    Class attributes: `family`, `Config` (a frozen pydantic dataclass whose joint checks raise ValueError in plain
+    words) and `presets` (name -> field overrides of Config).
     """
 
     family: ClassVar[str]
@@ -101,7 +101,7 @@ class World(nn.Module, ABC):
         """Whether a phase has nothing more to learn, so that the rest of its time goes to the next one."""
         return False
 
-    def encode(self, observation: Tensor) -> Tensor:
+    def encode(self, observation: Tensor) -> Tensor:  # noqa: ARG002
         """Deterministic encoding [N, ...] of observations [N, ...] for phases with `encoded=True`."""
         raise TypeError(f"{type(self).__name__} has no encoded phase")
 
