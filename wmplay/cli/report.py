@@ -57,7 +57,8 @@ def measure(slot: str, starts: int, full: bool, seed: int, device: str) -> tuple
     from wmplay.evaluate.subject import prepare
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"loading {slot}", total=None)
 
         def narrate(text: str, share: float | None) -> None:

@@ -50,14 +50,13 @@ def _lines(console: Console, job_id: str, why: Mapping[str, str]) -> JobInfo:
         if job.active and job.phase != phase:
             phase = job.phase
             if phase in why:
-                console.print(f"      {why[phase]}", highlight=False, markup=False)
+                console.print(f"      {why[phase]}", highlight=False, markup=False, soft_wrap=True)
         now = f"{job.state} {job.phase} {job.message}".strip()
         if now != said and job.active:
-            console.print(
-                f"{_phase(job)}: {job.message}" if job.message else _phase(job), highlight=False, markup=False
-            )
+            line = f"{_phase(job)}: {job.message}" if job.message else _phase(job)
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
             said = now
-    console.print(_detail(job), highlight=False, markup=False)
+    console.print(_detail(job), highlight=False, markup=False, soft_wrap=True)
     return job
 
 
