@@ -123,7 +123,7 @@ def test_actions_matter_after_a_little_training(case: Case) -> None:
     world = case.make()
     for phase in world.phases:
         # The newer families need fewer steps, and their steps take longer.
-        steps = 60 if case.kind.family in ("tokens", "rssm") else 250
+        steps = {"tokens": 150, "rssm": 60}.get(case.kind.family, 250)
         fit(world, phase, case.data(32, max(phase.length, 2)), steps)
     segment = case.data(8, 4, 5)
     with torch.no_grad():

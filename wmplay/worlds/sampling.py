@@ -33,6 +33,7 @@ def settle(
     hidden: int,
     passes: int,
     doubt: float,
+    doubt_later: float,
     temperature: float,
     generator: torch.Generator | None,
     device: torch.device,
@@ -40,14 +41,15 @@ def settle(
     """Codes int64 [N, P], drawn jointly in at most `passes` + 1 predictions.
 
     A cell whose largest probability lies above 1 − doubt takes that code: so little doubt is the model's, not the
-    game's. Where there are more open cells than passes, several of the most open are settled at once.
+    game's; `doubt_later` is the same, once some cells of
+    the frame are settled. Where there are more open cells than passes, several of the most open are settled at once.
     """
     decided = torch.full((rows, cells), hidden, dtype=torch.int64, device=device)
     active = torch.arange(rows, device=device)
     logits = predict(decided, active)
     answer = logits.argmax(-1)
     for left in range(passes, 0, -1):
-        openness, unsure = doubtful(logits, doubt)
+        openness, unsure = doubtful(logits, doubt if left == passes else doubt_later)
         unsure &= decided[active] == hidden
         going = unsure.any(-1)
         if not bool(going.any()):

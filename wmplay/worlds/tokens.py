@@ -18,7 +18,6 @@ from wmplay.worlds.blocks import (
     detached,
     expand_like,
     full_precision,
-    masked_mean,
     transitions,
 )
 from wmplay.worlds.code_predictor import CodePredictor
@@ -26,6 +25,9 @@ from wmplay.worlds.codes import Kind, Vision
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 from wmplay.worlds.sampling import doubtful, settle
 from wmplay.worlds.values import ValueBook
+
+# How many times as much a rare branch of the future may count in training, at most.
+BRANCH = 10.0
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -48,6 +50,7 @@ class TokensConfig:
     )
     passes: int = Field(8, ge=1, le=256, description="predictions that settle what may go several ways")
     doubt: float = Field(0.01, ge=0.0, lt=0.5, description="chance below which another outcome counts as impossible")
+    doubt_later: float = Field(0.05, ge=0.0, lt=0.5, description="the same, once some of a frame's cells are settled")
     vision_batch: int = Field(64, ge=1, le=8192, description="frames in a batch of the vision phase")
     vision_share: float = Field(0.3, gt=0.0, lt=1.0, description="part of the budget the vision phase gets at most")
     batch: int = Field(64, ge=1, le=65536, description="segments in a batch of the memory phase")
@@ -165,7 +168,7 @@ class Tokens(World):
         error = F.cross_entropy(logits.transpose(1, 2), following, reduction="none")
         nll = error.sum(-1).mean()
         openness, unsure = doubtful(logits.detach(), self.config.doubt)
-        settled = self._settled_loss(recent, action, following, openness, unsure, generator)
+        settled = self._settled_loss(recent, action, following, openness, error.detach(), generator)
         brought = self.predictor.outcome(recent, action, following)
         reward_loss = self.rewards.loss(brought[:, :-1], segment.reward[:, 1:][ok])
         end_loss = F.binary_cross_entropy_with_logits(brought[:, -1], segment.terminated[:, 1:][ok].float())
@@ -182,27 +185,33 @@ class Tokens(World):
         action: Tensor,
         following: Tensor,
         openness: Tensor,
-        unsure: Tensor,
+        surprise: Tensor,
         generator: torch.Generator,
     ) -> Tensor:
         """The same where some of each row's most open cells (of [N, P]) are known: what `settle` asks while it draws.
 
-        Which cells are known depends on nothing but what was before, or the choice itself would tell the outcome.
+        Which cells are known depends on nothing but what was before, or the choice itself would tell the outcome. How
+        much a row counts may depend on the known cells: the more they surprise (nats [N, P]) the more, since the rare
+        branches would be learned last, and an agent that slips would vanish.
         """
+        unsure = openness > self.config.doubt
         rows = (unsure.sum(-1) > 1).nonzero().squeeze(-1)
         if not len(rows):
             return following.new_zeros((), dtype=torch.float32)
+        device = openness.device
         # The most open cells are known, as many as chance says; some noise, so that neighbours in rank may swap.
-        wide = openness[rows] * (0.5 + torch.rand(openness[rows].shape, generator=generator, device=openness.device))
+        wide = openness[rows] * (0.5 + torch.rand(openness[rows].shape, generator=generator, device=device))
         rank = torch.where(unsure[rows], wide, -1.0).argsort(dim=-1, descending=True).argsort(-1)
-        part = torch.rand((len(rows), 1), generator=generator, device=openness.device)
+        part = torch.rand((len(rows), 1), generator=generator, device=device)
         count = unsure[rows].sum(-1, keepdim=True)
         known = unsure[rows] & (rank < 1 + (part * (count - 1)).long())
         target = following[rows]
         shown = torch.where(known, target, torch.full_like(target, self.predictor.hidden))
         logits = self.predictor(recent[rows], action[rows], shown, self.vision.live())
         error = F.cross_entropy(logits.transpose(1, 2), target, reduction="none")
-        return masked_mean(error, ~known) * unsure.shape[1] * (len(rows) / len(unsure))
+        weight = (surprise[rows] * known).sum(-1).exp().clamp_max(BRANCH)
+        each = (error * ~known).sum(-1)
+        return (each * weight).sum() / weight.sum() * (len(rows) / len(openness))
 
     @torch.no_grad()
     def encode(self, observation: Tensor) -> Tensor:
@@ -238,8 +247,8 @@ class Tokens(World):
 
         c = self.config
         codes = settle(
-            predict, len(recent), recent.shape[2], self.predictor.hidden, c.passes, c.doubt, temperature, generator,
-            recent.device,
+            predict, len(recent), recent.shape[2], self.predictor.hidden, c.passes, c.doubt, c.doubt_later,
+            temperature, generator, recent.device,
         )  # fmt: skip
         brought = self.predictor.outcome(recent, taken, codes)
         after = TokensState(torch.cat((codes[:, None], recent[:, :-1]), dim=1))
