@@ -79,9 +79,7 @@ def _one_agent(decided: Tensor, rows: Tensor) -> Tensor:
 
 def test_an_agent_that_may_slip_never_vanishes_and_never_doubles() -> None:
     """Else a player loses sight of the agent within a few steps of a slippery game; and the odds must be the game's."""
-    codes = settle(
-        _one_agent, 20_000, 4, 2, 8, 0.01, 0.05, 0.05, 1.0, torch.Generator().manual_seed(0), torch.device("cpu")
-    )
+    codes = settle(_one_agent, 20_000, 4, 2, 8, 0.01, 0.05, 1.0, torch.Generator().manual_seed(0), torch.device("cpu"))
     assert torch.equal(codes.sum(-1), torch.ones(20_000, dtype=torch.int64))
     share = codes.float().mean(0)
     torch.testing.assert_close(share, torch.tensor([0.8, 0.1, 0.1, 0.0]), atol=0.01, rtol=0.0)
