@@ -50,7 +50,7 @@ def test_what_was_written_is_read_from_another_place_across_the_wrap() -> None:
     pose = torch.tensor([[100.0, -53.0, 0.3]])
     drawn = world.write(world.empty(1, torch.device("cpu")), pose, STRETCH, picture, torch.ones(1, 1, 64, 64), True)
     motion = torch.tensor([[1.0, -4.0, 0.2]])
-    seen, known = world.read(drawn, compose(pose, motion), STRETCH)
+    seen, known, _ = world.read(drawn, compose(pose, motion), STRETCH)
     expected = sample(picture, seen_from(motion, STRETCH, 64, 64))
     inner = known[:, :, 8:-8, 8:-8]
     assert inner.float().mean() > 0.9
@@ -61,13 +61,15 @@ def test_what_was_written_is_read_from_another_place_across_the_wrap() -> None:
 def test_places_left_far_behind_are_forgotten_and_not_seen_again_elsewhere() -> None:
     world = Map(128, 64, 64, 1.25)
     everywhere = torch.ones(1, 1, 64, 64)
-    drawn = world.write(world.empty(1, torch.device("cpu")), torch.zeros(1, 3), STRETCH, _landscape(1), everywhere, True)
+    drawn = world.write(
+        world.empty(1, torch.device("cpu")), torch.zeros(1, 3), STRETCH, _landscape(1), everywhere, True
+    )
     pose = torch.zeros(1, 3)
     for _ in range(26):
         pose = compose(pose, torch.tensor([[0.0, -4.0, 0.0]]))
         # Imagined pictures that add nothing: only the forgetting is at work.
         drawn = world.write(drawn, pose, STRETCH, _landscape(1), 0.0 * everywhere, False)
-    _, known = world.read(drawn, pose, STRETCH)
+    _, known, _ = world.read(drawn, pose, STRETCH)
     assert not known.any()
 
 

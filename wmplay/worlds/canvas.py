@@ -43,7 +43,7 @@ MOTION_SCALE = (3.0, 3.0, 0.15)
 # Motions kept from training, from which the painter draws what the edge of knowledge looks like.
 REMEMBERED = 1024
 # The longest journey, in steps, over which the painter learns to guess what lies ahead.
-REACH = 20
+REACH = 50
 # The picture that the memory reads is this many pixels wide.
 GLANCE = 16
 
@@ -61,8 +61,8 @@ class CanvasConfig:
     vision_batch: int = Field(48, ge=1, le=8192, description="pairs of frames in a batch of the vision phase")
     painter_batch: int = Field(48, ge=1, le=8192, description="frames in a batch of the painter phase")
     batch: int = Field(64, ge=1, le=8192, description="segments in a batch of the memory phase")
-    length: int = Field(40, ge=2, le=4096, description="rows in a segment of the memory phase")
-    open_loop: int = Field(32, ge=0, le=4096, description="rows at a segment's end where it reads its own predictions")
+    length: int = Field(32, ge=2, le=4096, description="rows in a segment of the memory phase")
+    open_loop: int = Field(24, ge=0, le=4096, description="rows at a segment's end where it reads its own predictions")
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="step size of Adam, all phases")
 
     @model_validator(mode="after")
@@ -78,7 +78,7 @@ class CanvasConfig:
 
 
 class CanvasState(NamedTuple):
-    """canvas: the map, uint8 [B, 4, N, N] (colour, known); pose float32 [B, 3]: where the camera is on it.
+    """canvas: the map, uint8 [B, 5, N, N] (colour, known, real); pose float32 [B, 3]: where the camera is on it.
 
     frame uint8 [B, 3, H, W]: what is on the screen. motion float32 [B, 3], sprite float32 [B, Z]: the last step's, as
     the memory reads them. hidden float32 [B, D]. chance float32 [B, K, 12, 12]: slowly changing noise that decides what
@@ -300,8 +300,8 @@ class Canvas(World):
         device = self.vision.motions.device
         chosen = torch.randint(REMEMBERED, (batch,), generator=generator, device=device)
         step = self.vision.motions[chosen]
-        # Squared: near edges are what a dream paints most of the time.
-        count = 1 + (torch.rand(batch, generator=generator, device=device).square() * REACH).long()
+        # Cubed: near edges are what a dream paints most of the time.
+        count = 1 + (torch.rand(batch, generator=generator, device=device).pow(3) * REACH).long()
         total = torch.zeros_like(step)
         for i in range(REACH):
             total = torch.where((i < count)[:, None], compose(total, step), total)
@@ -411,7 +411,7 @@ class Canvas(World):
         hidden, _ = self._advance(state.hidden, torch.cat((state.motion, state.sprite), -1), look, self.actions(action))
         pose = compose(state.pose, motion) * keep
         canvas = torch.where(expand_like(first, state.canvas), torch.zeros((), dtype=torch.uint8), state.canvas)
-        canvas = self.map.write(canvas, pose, self.vision.stretch(), now, self.vision.loose(), overwrite=True)
+        canvas = self.map.write(canvas, pose, self.vision.stretch(), now, self.vision.loose(), real=True)
         frame = (now * 255.0).round().to(torch.uint8)
         return CanvasState(canvas, pose, frame, motion, self.vision.sprite(now), hidden * keep, state.chance)
 
@@ -437,21 +437,27 @@ class Canvas(World):
     def _look_around(
         self, canvas: Tensor, pose: Tensor, sprite: Tensor, chance: Tensor, temperature: float
     ) -> tuple[Tensor, Tensor]:
-        """The frame [B, 3, H, W] from a pose, and the map with what had to be painted for it."""
+        """The frame [B, 3, H, W] from a pose, and the map with what had to be painted for it.
+
+        Above temperature 0 the painter chooses, and goes on from what it chose before. At 0 it shows what is to be
+        expected of a place, colours mixed by their probability, given only what was really seen.
+        """
         stretch, loose = self.vision.stretch(), self.vision.loose()
-        colour, known = self.map.read(canvas, pose, stretch)
+        colour, known, real = self.map.read(canvas, pose, stretch)
+        if temperature == 0.0:
+            known = real
         sure = known.float() * loose
-        fixed = 1.0 - loose
-        logits = self.painter(colour * sure, sure, fixed.expand(len(pose), -1, -1, -1)).float()
-        if temperature > 0.0:
+        logits = self.painter(colour * sure, sure, (1.0 - loose).expand(len(pose), -1, -1, -1)).float()
+        if temperature == 0.0:
+            painted = self.vision.palette.mix(logits.softmax(1))
+        else:
             field = F.interpolate(chance, logits.shape[-2:], mode="bilinear", align_corners=False)
             # Gumbel noise that changes slowly from pixel to pixel: neighbours that are free to choose choose alike.
             # Between its nodes the field varies less than at them: 1.5 makes its deviation 1 on the whole.
             uniform = torch.special.ndtr(1.5 * field).clamp(1e-4, 1.0 - 1e-4)
-            logits = logits - temperature * torch.log(-torch.log(uniform))
-        painted = self.vision.palette.paint(logits.argmax(1))
+            painted = self.vision.palette.paint((logits - temperature * torch.log(-torch.log(uniform))).argmax(1))
         world = torch.where(known, colour, painted)
-        canvas = self.map.write(canvas, pose, stretch, world, loose, overwrite=False)
+        canvas = self.map.write(canvas, pose, stretch, world, loose, real=False)
         # A soft screen mask blends the rim of what is fixed into the world behind it.
         soft = self.vision.fixed()
         return world * (1.0 - soft) + self.vision.show_sprite(sprite) * soft, canvas

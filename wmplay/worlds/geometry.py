@@ -106,9 +106,10 @@ def align(
 
 
 class Map:
-    """Reads and writes maps uint8 [B, 4, N, N], colour and known (0 or 255), through a camera.
+    """Reads and writes maps uint8 [B, 5, N, N] through a camera: colour, known and real (0 or 255 each).
 
-    The map has no edge: texel (i, j) stands for the place nearest the camera that is congruent to it modulo N.
+    Known: somebody saw or imagined the place; real: it was seen. The map has no edge: texel (i, j) stands for the place
+    nearest the camera that is congruent to it modulo N.
     """
 
     def __init__(self, size: int, height: int, width: int, texels: float) -> None:
@@ -117,25 +118,23 @@ class Map:
 
     def empty(self, batch: int, device: torch.device) -> Tensor:
         """Maps of places nobody has seen."""
-        return torch.zeros(batch, 4, self.size, self.size, dtype=torch.uint8, device=device)
+        return torch.zeros(batch, 5, self.size, self.size, dtype=torch.uint8, device=device)
 
-    def read(self, maps: Tensor, pose: Tensor, stretch: Tensor) -> tuple[Tensor, Tensor]:
-        """What the camera sees: colour [B, 3, H, W] in [0, 1] (0 where unknown) and known bool [B, 1, H, W]."""
+    def read(self, maps: Tensor, pose: Tensor, stretch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the camera sees: colour [B, 3, H, W] in [0, 1] (0 where unknown); known and real, bool [B, 1, H, W]."""
         rays = (pixel_centres(self.height, self.width, maps.device) / stretch).expand(len(maps), -1, -1, -1)
         places = (rotate(rays, pose[:, 2]) + pose[:, None, None, :2]) * self.texels
         # One texel of the other side at each edge makes the wrap invisible to the interpolation.
         wrapped = F.pad(maps.float() / 255.0, (1, 1, 1, 1), mode="circular")
         seen = F.grid_sample(wrapped, (places % self.size + 1.0) * (2.0 / (self.size + 2)) - 1.0, align_corners=False)
-        weight = seen[:, 3:]
+        weight = seen[:, 3:4]
         known = weight > 0.6
-        return torch.where(known, seen[:, :3] / weight.clamp_min(0.6), torch.zeros(())), known
+        return seen[:, :3] / weight.clamp_min(0.6) * known, known, seen[:, 4:] > 0.6
 
-    def write(
-        self, maps: Tensor, pose: Tensor, stretch: Tensor, picture: Tensor, valid: Tensor, overwrite: bool
-    ) -> Tensor:
+    def write(self, maps: Tensor, pose: Tensor, stretch: Tensor, picture: Tensor, valid: Tensor, real: bool) -> Tensor:
         """Maps with the picture [B, 3, H, W] in [0, 1] laid down where `valid` [B or 1, 1, H, W] is 1.
 
-        overwrite: real frames replace what was there; imagined ones only fill what nobody knew.
+        real: the picture was seen and replaces what was there; an imagined one only fills what nobody knew.
         """
         centres = torch.arange(self.size, device=maps.device) + 0.5
         offset_x = (centres - pose[:, :1] * self.texels + self.size / 2) % self.size - self.size / 2
@@ -147,10 +146,10 @@ class Map:
         both = torch.cat((picture, valid.expand(len(maps), -1, -1, -1)), dim=1)
         found = sample(both, points)
         fresh = (inside(points, self.height, self.width) & (found[:, 3] > 0.99))[:, None]
-        old_known = (maps[:, 3:] > 0) & near[:, None]
-        if not overwrite:
-            fresh = fresh & ~old_known
+        kept = maps * near[:, None]
+        if not real:
+            fresh = fresh & (kept[:, 3:4] == 0)
         colour = (found[:, :3] * 255.0).round().clamp(0, 255).to(torch.uint8)
-        kept = torch.where(old_known, maps[:, :3], torch.zeros((), dtype=torch.uint8, device=maps.device))
-        known = (fresh | old_known).to(torch.uint8) * 255
-        return torch.cat((torch.where(fresh, colour, kept), known), dim=1)
+        marks = torch.full_like(colour[:, :2], 255)
+        marks[:, 1] = 255 if real else 0
+        return torch.where(fresh, torch.cat((colour, marks), dim=1), kept)

@@ -37,6 +37,10 @@ class Palette(nn.Module):
         """Indices [B, H, W] as colours [B, 3, H, W]."""
         return self.colours[index].movedim(-1, 1)
 
+    def mix(self, share: Tensor) -> Tensor:
+        """Shares [B, K, H, W] that add up to 1 as the mean colour [B, 3, H, W]."""
+        return torch.einsum("bkhw,kc->bchw", share, self.colours)
+
     @torch.no_grad()
     def learn(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """Move the colours towards pixels [N, 3]; returns their mean squared distance."""
