@@ -1,6 +1,17 @@
-"""`python -m wmplay` is the same as the command `wmplay`."""
+"""Where the command `wmplay` and `python -m wmplay` begin."""
 
-from wmplay.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C while it is still loading ends in a sentence too."""
+    try:
+        from wmplay.cli import main as run
+    except KeyboardInterrupt:
+        sys.stderr.write("wmplay: interrupted.\n")
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from wmplay.cli import main
+from wmplay.core.episodes import Dataset
 
 Typed = Callable[..., tuple[int, str]]
 
@@ -125,3 +127,31 @@ def test_a_home_with_spaces(typed: Typed, tmp_path: Path) -> None:
     folder = tmp_path / "My Files" / "wörlds"
     assert typed("--home", str(folder), "collect", "cartpole", "--steps", "20", "--agent", "random")[0] == 0
     assert (folder / "episodes" / "cartpole" / "collected" / "dataset.json").is_file()
+
+
+def test_ctrl_c_keeps_what_was_collected_and_says_so(typed: Typed, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour of collecting is not lost to a key, and the person knows how to go on."""
+
+    @contextlib.contextmanager
+    def bar(total: int) -> Iterator[Callable[[int], None]]:
+        def press_ctrl_c(rows: int) -> None:
+            if rows >= 200:
+                raise KeyboardInterrupt
+
+        yield press_ctrl_c
+
+    monkeypatch.setattr("wmplay.training.watch.collecting_bar", bar)
+    code, said = typed("collect", "cartpole", "--steps", "100000", "--name", "mine", "--agent", "random")
+    kept = Dataset(home / "episodes" / "cartpole" / "mine").rows
+    assert code == 130 and kept >= 200
+    assert f"mine keeps the {kept:,} frames" in said
+
+
+def test_ctrl_c_anywhere_else_is_a_sentence_too(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a command has nothing to add."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("wmplay.core.slots.list_slots", interrupted)
+    assert typed("slots") == (130, "wmplay: interrupted.\n")

@@ -63,7 +63,9 @@ def main() -> None:
     # and a training on the same cores, spinning costs a factor of ten to a hundred.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="wmplay", standalone_mode=False)
+        if code == 130:  # how typer hands on a Ctrl-C that no command had more to say on
+            typer.echo("wmplay: interrupted.", err=True)
     except WmplayError as error:
         typer.echo(f"wmplay: {error}", err=True)
         code = error.exit_code
@@ -76,7 +78,8 @@ def main() -> None:
         typer.echo("wmplay: interrupted.", err=True)
         code = 130
     except _WRONG_USAGE as error:
-        error.show()
+        where = f" See `{error.ctx.command_path} --help`." if getattr(error, "ctx", None) else ""
+        typer.echo(f"wmplay: {error.format_message().rstrip('.')}.{where}", err=True)
         code = 2
     except BrokenPipeError:
         # The reader of our output left (`wmplay slots | head`): nothing is wrong.

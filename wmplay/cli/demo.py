@@ -8,7 +8,7 @@ import typer
 
 from wmplay.cli.output import say
 from wmplay.core import jobs, paths
-from wmplay.core.errors import WmplayError
+from wmplay.core.errors import Interrupted, WmplayError
 from wmplay.core.slots import list_slots
 
 # What each kind of phase does and why, by the name the recipe gives it.
@@ -51,8 +51,7 @@ def demo(
     try:
         job = _tell(run)
     except KeyboardInterrupt:
-        say(f"\n{name} goes on training as job {run}; `wmplay jobs stop {run}` stops it.")
-        raise typer.Exit(130) from None
+        raise Interrupted(f"{name} goes on training as job {run}; `wmplay jobs stop {run}` stops it.") from None
     if job.state != "done":
         raise WmplayError(f"Training {name} ended as {job.state}: {job.last_error or job.message}")
 

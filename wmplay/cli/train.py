@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from wmplay.cli.output import emit_json, say
-from wmplay.core.errors import UsageError, WmplayError
+from wmplay.core.errors import Interrupted, UsageError, WmplayError
 
 
 def register(app: typer.Typer) -> None:
@@ -65,8 +65,9 @@ def train(
     try:
         job = watch(run)
     except KeyboardInterrupt:
-        say(f"\nNo longer waiting: {slot} goes on training as job {run}; `wmplay jobs stop {run}` stops it.")
-        raise typer.Exit(130) from None
+        raise Interrupted(
+            f"No longer waiting: {slot} goes on training as job {run}; `wmplay jobs stop {run}` stops it."
+        ) from None
     _print(job, json)
     if job.state in ("failed", "dead"):
         raise WmplayError(
@@ -99,6 +100,7 @@ def collect(
     from wmplay import games
     from wmplay.core.episodes import Dataset
     from wmplay.training.collect import collect as run
+    from wmplay.training.collect import rows_there
     from wmplay.training.watch import collecting_bar
 
     if steps < 1:
@@ -109,8 +111,12 @@ def collect(
     players = tuple(agent or found.players)
     named = name or ("held-out" if held_out else "collected")
     started = time.perf_counter()
-    with collecting_bar(steps) as progress:
-        folder = run(found, steps, players, named, seed, held_out, noise, progress)
+    try:
+        with collecting_bar(steps) as progress:
+            folder = run(found, steps, players, named, seed, held_out, noise, progress)
+    except KeyboardInterrupt:
+        kept = f"{named} keeps the {rows_there(found, named):,} frames there are"
+        raise Interrupted(f"Interrupted: {kept}, and the same command goes on from there.") from None
     seconds = time.perf_counter() - started
     data = Dataset(folder)
     if json:

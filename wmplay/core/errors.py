@@ -17,3 +17,9 @@ class NotFoundError(WmplayError):
     """A game, slot, job or dataset with that name does not exist; exit code 3."""
 
     exit_code = 3
+
+
+class Interrupted(WmplayError):
+    """Ctrl-C, where there is something to say on what goes on or what was kept; exit code 130."""
+
+    exit_code = 130
