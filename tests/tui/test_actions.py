@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from textual.command import CommandPalette
 from textual.widgets import Input
@@ -46,7 +48,7 @@ async def test_a_key_starts_its_command(opened, started, kind, key, press, expec
 OPENS = [
     ("t", TrainForm), ("c", CollectForm), ("question_mark", HelpScreen), ("y", Prompt), ("o", Prompt), ("i", Prompt),
     ("n", Prompt), ("delete", Confirm), ("enter", Menu), ("exclamation_mark", TextBox), ("ctrl+p", CommandPalette),
-    ("R", Prompt),
+    ("R", Prompt), ("V", Prompt),
 ]  # fmt: skip
 
 
@@ -81,6 +83,51 @@ async def test_a_question_answered_becomes_a_command(opened, started, press, wha
         await view.pilot.press("enter")
         await view.until(lambda: bool(started.commands), what)
     assert started.commands == [(how, args)]
+
+
+FURTHER = (
+    "train", "cartpole", "--family", "state_vae", "--slot", "pole-three", "--preset", "tiny", "--resume",
+    "--minutes", "25",
+)  # fmt: skip
+VARIANT = ("games", "save", "fast", "car_racing", "--param", "action_repeat=4", "--param", "size=96")
+
+
+@pytest.mark.parametrize(("kind", "key"), [("job", "j3"), ("slot", "pole-three")])
+async def test_a_slot_whose_training_is_done_is_trained_further(opened, started, reader, kind, key) -> None:
+    """A model that is not good enough yet would have to be trained anew, or from the command line."""
+    jobs = tuple(replace(row, state="done") if row.id == "j3" else row for row in reader.snapshot.jobs)
+    reader.snapshot = replace(reader.snapshot, jobs=jobs)
+    async with opened() as view:
+        await view.select(kind, key)
+        await view.pilot.press("f")
+        await view.until(lambda: isinstance(view.app.screen, Prompt), "the question")
+        view.app.screen.query_one(Input).value = "25"
+        await view.pilot.press("enter")
+        await view.until(lambda: bool(started.commands), "the training")
+    assert started.commands == [("call", FURTHER)]
+
+
+@pytest.mark.parametrize(("key", "why"), [("pole-three", "resumes"), ("grid_world", "ships with wmplay")])
+async def test_what_cannot_be_trained_further_says_why(opened, started, key, why) -> None:
+    async with opened() as view:
+        await view.select("slot", key)
+        await view.pilot.press("f")
+        await view.until(lambda: why in view.text(), "the reason")
+    assert started.commands == []
+
+
+async def test_a_game_is_saved_with_other_parameters(opened, started) -> None:
+    """Variants could only be made on the command line. The box begins with what the game has now."""
+    async with opened() as view:
+        await view.select("game", "car_racing")
+        await view.pilot.press("V")
+        await view.until(lambda: isinstance(view.app.screen, Prompt), "the question")
+        field = view.app.screen.query_one(Input)
+        assert field.value == "car_racing-2 action_repeat=2"
+        field.value = "fast action_repeat=4 size=96"
+        await view.pilot.press("enter")
+        await view.until(lambda: bool(started.commands), "the saving")
+    assert started.commands == [("call", VARIANT)]
 
 
 async def test_a_refused_command_says_why_and_starts_nothing(opened, started) -> None:

@@ -7,7 +7,7 @@ import typer
 from textual.widgets import Button, Input, Select
 
 from tests.tui.fakes import state
-from tests.tui.test_actions import NAMED, STARTS
+from tests.tui.test_actions import FURTHER, NAMED, STARTS, VARIANT
 from wmplay.tui.plans import CollectPlan, TrainPlan, free_name
 from wmplay.tui.screens.collect_form import CollectForm
 from wmplay.tui.screens.train_form import TrainForm
@@ -56,7 +56,7 @@ def test_the_real_command_line_understands_every_command_the_dashboard_starts() 
 
     root = typer.main.get_command(app)
     lines = [args for *_, (_, args) in STARTS] + [args for _, _, args, _ in NAMED]
-    lines += [GOOD.args(), CollectPlan("car_racing", "20000", "driver", "mixed").args()]
+    lines += [FURTHER, VARIANT, GOOD.args(), CollectPlan("car_racing", "20000", "driver", "mixed").args()]
     lines += [("play", "cartpole", "--terminal"), ("dream", "x", "--terminal"), ("slots", "delete", "x", "--yes")]
     for line in lines:
         command, rest = root, list(line)

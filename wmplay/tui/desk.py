@@ -91,6 +91,24 @@ class Desk:
             lambda name: ("play", game.short, "--record", name),
         )
 
+    def _further(self, state: Snapshot, subject: Subject | None) -> None:
+        slot = targets.done_slot(state, subject)
+        line = ("train", slot.game, "--family", slot.family, "--slot", slot.name, "--preset", slot.preset, "--resume")
+        self._ask(f"Train {slot.name} further", "Minutes", "10", "call", lambda minutes: (*line, "--minutes", minutes))
+
+    def _variant(self, state: Snapshot, subject: Subject | None) -> None:
+        game = targets.game_of(state, subject)
+        held = " ".join(f"{name}={value}" for name, value in game.params.items())
+
+        def line(text: str) -> tuple[str, ...]:
+            name, *params = text.split()
+            return ("games", "save", name, game.short, *(part for param in params for part in ("--param", param)))
+
+        self._ask(
+            f"Save a variant of {game.title}", "Name, then parameters as name=value", f"{game.short}-2 {held}", "call",
+            line,
+        )  # fmt: skip
+
     def _copy(self, state: Snapshot, subject: Subject | None) -> None:
         slot = targets.slot_of(state, subject)
         self._ask(

@@ -47,7 +47,7 @@ class TrainPlan:
         if not found and (job := state.job_of(self.slot)) is not None and job.state in ACTIVE:
             found.append(f"{self.slot} is being trained already.")
         elif self.slot and state.slot(self.slot) is not None:
-            found.append(f"There is a slot {self.slot} already; take another name (r resumes its training).")
+            found.append(f"There is a slot {self.slot} already; take another name (f trains it further).")
         found += amount_problems(self.amount, self.unit)
         found += override_problems(self.overrides)
         return found

@@ -146,6 +146,8 @@ ORDERS: dict[str, Callable[[Snapshot, Subject | None], Order]] = {
 # What each of the other commands acts on; asking raises the Refusal.
 SUBJECTS: dict[str, Callable[[Snapshot, Subject | None], object]] = {
     "record": game_of,
+    "variant": game_of,
+    "further": lambda state, subject: done_slot(state, subject),
     "log": job_of,
     "copy": slot_of,
     "export": slot_of,
@@ -162,6 +164,17 @@ def own_slot(state: Snapshot, subject: Subject | None) -> SlotRow:
     job = state.job_of(slot.name)
     if job is not None and job.state in ACTIVE:
         raise Refusal(f"{slot.name} is being trained; stop its job first (key x).")
+    return slot
+
+
+def done_slot(state: Snapshot, subject: Subject | None) -> SlotRow:
+    """A slot that has been trained to the end of its budget and can be trained further."""
+    slot = own_slot(state, subject)
+    if not slot.ok:
+        raise Refusal(f"The slot {slot.name} cannot be read: {slot.why}")
+    job = state.job_of(slot.name)
+    if job is not None and job.state != "done":
+        raise Refusal(f"The training of {slot.name} is {job.state}, not done; r resumes it.")
     return slot
 
 
