@@ -223,8 +223,9 @@ class Canvas(World):
     def _vision_loss(self, segment: Segment, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Make the second frame from the first, by moving the world and keeping the screen; and code the screen.
 
-        Moving pictures onto each other has many wrong answers that look locally right, so the motion is also learned
-        from frames that were moved by a known amount.
+        Moving pictures onto each other has many wrong answers that look locally right, so the motion is learned from
+        frames that were moved by a known amount, and from its own guesses after alignment; the match itself teaches only
+        which pixels are fixed and how the picture is stretched.
         """
         both = to_float(segment.observation)
         pair = ~segment.first[:, 1] & segment.mask[:, 1]
@@ -232,7 +233,7 @@ class Canvas(World):
         motion = self.vision.motion(before, after)
         with full_precision(both):
             exact = align(before, after, motion, self.vision.stretch(), self.vision.loose())
-            match, fixed_area = self._match(before, after, motion + (exact - motion).detach(), pair.float())
+            match, fixed_area = self._match(before, after, exact, pair.float())
             known, asked = self._moved(before, after, generator)
         guessed = self.vision.motion(before, known)
         scale = self.vision.scale
