@@ -54,7 +54,7 @@ GAMES: tuple[Game, ...] = (
     Game(
         "wmplay/CarRacing-v0", "car_racing", "Car Racing", "frame", "Box(3)", fps=25,
         params={"action_repeat": 2}, truth="road", players=("persistent", "driver"), expert="driver",
-        warmup=30, horizon=500, family="vae_mdn", minutes=15.0,
+        warmup=30, horizon=500, family="canvas", minutes=15.0,
     ),
     Game(
         "wmplay/CartPole-v0", "cartpole", "Cart Pole", "vector", "Discrete(2)", fps=50,

@@ -224,8 +224,8 @@ class Canvas(World):
         """Make the second frame from the first, by moving the world and keeping the screen; and code the screen.
 
         Moving pictures onto each other has many wrong answers that look locally right, so the motion is learned from
-        frames that were moved by a known amount, and from its own guesses after alignment; the match itself teaches only
-        which pixels are fixed and how the picture is stretched.
+        frames that were moved by a known amount, and from its own guesses after alignment; the match itself teaches
+        only which pixels are fixed and how the picture is stretched.
         """
         both = to_float(segment.observation)
         pair = ~segment.first[:, 1] & segment.mask[:, 1]
