@@ -17,7 +17,7 @@ from wmplay.agents.protocol import Agent
 from wmplay.core.catalog import PLAYERS, Game, load
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.core.slots import SlotInfo, find_slot
-from wmplay.core.spaces import ActionSpec, ObservationSpec
+from wmplay.core.spaces import ActionSpec, ObservationSpec, space_of
 from wmplay.registration import register
 
 
@@ -108,17 +108,7 @@ def action_spec(space: spaces.Space) -> ActionSpec:
 
 def to_space(spec: ObservationSpec | ActionSpec) -> spaces.Space:
     """The Gymnasium space of a spec."""
-    if isinstance(spec, ObservationSpec):
-        if spec.kind == "frame":
-            return spaces.Box(0, 255, spec.shape, np.uint8)
-        low = np.array(spec.low or [-np.inf] * spec.shape[0], np.float32)
-        high = np.array(spec.high or [np.inf] * spec.shape[0], np.float32)
-        return spaces.Box(low, high, dtype=np.float32)
-    if spec.kind == "discrete":
-        return spaces.Discrete(spec.n)
-    if spec.kind == "multi":
-        return spaces.MultiDiscrete(np.array(spec.counts))
-    return spaces.Box(np.array(spec.low, np.float32), np.array(spec.high, np.float32), dtype=np.float32)
+    return space_of(spaces, spec)
 
 
 def drawing(game: Game) -> Callable[[np.ndarray], np.ndarray] | None:

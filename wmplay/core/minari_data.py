@@ -12,7 +12,7 @@ import numpy as np
 from wmplay.core.array_data import ArrayData, Play
 from wmplay.core.episodes import TERMINATED, TRUNCATED, Dataset
 from wmplay.core.errors import NotFoundError, WmplayError
-from wmplay.core.spaces import ActionSpec, ObservationSpec
+from wmplay.core.spaces import ActionSpec, ObservationSpec, space_of
 
 
 def read_minari(name: str) -> ArrayData:
@@ -61,8 +61,8 @@ def write_minari(data: Dataset, name: str) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # it would like an author, a link and an environment
             minari.create_dataset_from_buffers(
-                dataset_id=name, buffer=buffers, observation_space=_space(spaces, data.observation),
-                action_space=_space(spaces, data.action), algorithm_name=", ".join(data.players) or "unknown",
+                dataset_id=name, buffer=buffers, observation_space=space_of(spaces, data.observation),
+                action_space=space_of(spaces, data.action), algorithm_name=", ".join(data.players) or "unknown",
                 description=f"Recorded with wmplay from {data.game}.",
             )  # fmt: skip
     except ValueError as why:
@@ -98,17 +98,3 @@ def _action(space: Any, name: str) -> ActionSpec:
     raise WmplayError(
         f"wmplay acts through Discrete, MultiDiscrete or Box([A]); the Minari dataset {name} has {space}."
     )
-
-
-def _space(spaces: Any, spec: ObservationSpec | ActionSpec) -> Any:
-    if isinstance(spec, ObservationSpec):
-        if spec.kind == "frame":
-            return spaces.Box(0, 255, spec.shape, np.uint8)
-        low = np.array(spec.low or [-np.inf] * spec.shape[0], np.float32)
-        high = np.array(spec.high or [np.inf] * spec.shape[0], np.float32)
-        return spaces.Box(low, high, dtype=np.float32)
-    if spec.kind == "discrete":
-        return spaces.Discrete(spec.n)
-    if spec.kind == "multi":
-        return spaces.MultiDiscrete(list(spec.counts))
-    return spaces.Box(np.array(spec.low, np.float32), np.array(spec.high, np.float32), dtype=np.float32)

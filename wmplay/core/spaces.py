@@ -75,3 +75,18 @@ class ActionSpec:
         if self.kind == "discrete":
             return f"Discrete({self.n})"
         return f"Box({len(self.low)})" if self.kind == "box" else f"MultiDiscrete({list(self.counts)})"
+
+
+def space_of(spaces: Any, spec: ObservationSpec | ActionSpec) -> Any:
+    """The Gymnasium space of a spec; `spaces` is the module gymnasium.spaces, which this room does not import."""
+    if isinstance(spec, ObservationSpec):
+        if spec.kind == "frame":
+            return spaces.Box(0, 255, spec.shape, np.uint8)
+        low = np.array(spec.low or [-np.inf] * spec.shape[0], np.float32)
+        high = np.array(spec.high or [np.inf] * spec.shape[0], np.float32)
+        return spaces.Box(low, high, dtype=np.float32)
+    if spec.kind == "discrete":
+        return spaces.Discrete(spec.n)
+    if spec.kind == "multi":
+        return spaces.MultiDiscrete(np.array(spec.counts))
+    return spaces.Box(np.array(spec.low, np.float32), np.array(spec.high, np.float32), dtype=np.float32)

@@ -152,3 +152,19 @@ class Dreamer:
         if chosen.shape != (count,) or int(chosen.min()) < 0 or int(chosen.max()) >= self.choices:
             raise UsageError(f"A start is a number from 0 to {self.choices - 1}; there are {count} dreams to start.")
         return chosen
+
+
+class Tempered:
+    """An env around a dreamer: its temperature, 0 or more, may be set in the middle of a dream."""
+
+    dreamer: Dreamer
+
+    @property
+    def temperature(self) -> float:
+        return self.dreamer.temperature
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        if not value >= 0:
+            raise UsageError(f"The temperature is {value}; it must be 0 or more.")
+        self.dreamer.temperature = float(value)

@@ -10,7 +10,7 @@ import numpy as np
 
 from wmplay import games
 from wmplay.core.errors import UsageError
-from wmplay.dreams.dreamer import Dreamer, Snapshot
+from wmplay.dreams.dreamer import Dreamer, Snapshot, Tempered
 from wmplay.dreams.load import load_contexts, load_world, slot_info
 
 
@@ -22,7 +22,7 @@ class DreamSnapshot(NamedTuple):
     observation: np.ndarray
 
 
-class DreamEnv(gymnasium.Env):
+class DreamEnv(Tempered, gymnasium.Env):
     """One dream of a slot, `gymnasium.make("wmplay/Dream-v0", slot=...)`.
 
     slot: name or folder. horizon: steps until `truncated` (None takes the game's). temperature: noise of the dream;
@@ -58,16 +58,6 @@ class DreamEnv(gymnasium.Env):
         self._steps = 0
         self._context = -1
         self._seen = np.zeros(world.observation.shape, world.observation.dtype)
-
-    @property
-    def temperature(self) -> float:
-        return self.dreamer.temperature
-
-    @temperature.setter
-    def temperature(self, value: float) -> None:
-        if not value >= 0:
-            raise UsageError(f"The temperature is {value}; it must be 0 or more.")
-        self.dreamer.temperature = float(value)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

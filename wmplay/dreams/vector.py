@@ -11,12 +11,11 @@ from gymnasium.vector.utils import batch_space
 
 from envs.autoreset import as_mode, reset_mask
 from wmplay import games
-from wmplay.core.errors import UsageError
-from wmplay.dreams.dreamer import Dreamer
+from wmplay.dreams.dreamer import Dreamer, Tempered
 from wmplay.dreams.load import load_contexts, load_world, slot_info
 
 
-class DreamVectorEnv(VectorEnv):
+class DreamVectorEnv(Tempered, VectorEnv):
     """`num_envs` dreams of a slot, `gymnasium.make_vec("wmplay/Dream-v0", num_envs=..., slot=...)`.
 
     Parameters as in `DreamEnv`; autoreset_mode as Gymnasium defines them. `reset(options={"context": [i, ...]})`
@@ -55,16 +54,6 @@ class DreamVectorEnv(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._steps = np.zeros(num_envs, np.int64)
         self._done = np.zeros(num_envs, bool)
-
-    @property
-    def temperature(self) -> float:
-        return self.dreamer.temperature
-
-    @temperature.setter
-    def temperature(self, value: float) -> None:
-        if not value >= 0:
-            raise UsageError(f"The temperature is {value}; it must be 0 or more.")
-        self.dreamer.temperature = float(value)
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
