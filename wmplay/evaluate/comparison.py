@@ -8,7 +8,7 @@ from typing import Any
 
 from wmplay.core import slots
 from wmplay.core.errors import UsageError
-from wmplay.evaluate.pictures import as_png, figure
+from wmplay.evaluate.pictures import as_png, figure, horizon_axes
 from wmplay.evaluate.report import SCHEMA
 
 Report = dict[str, Any]
@@ -73,8 +73,6 @@ def _text(figure: list[float] | None) -> str:
 
 def draw_comparison(reports: Sequence[Report]) -> bytes:
     """Error by horizon of every slot in one picture, a panel for each regime, as PNG."""
-    from matplotlib.ticker import LogLocator
-
     check_comparable(reports)
     regimes = list(reports[0]["curve"])
     sheet, axes = figure(5.4 * len(regimes), 4.0, columns=len(regimes))
@@ -94,13 +92,8 @@ def draw_comparison(reports: Sequence[Report]) -> bytes:
                 markersize=3,
                 label=f"{report['slot']} ({report['family']})",
             )
-        ax.set(xscale="log", yscale="log", xlabel="imagined steps k", title=f"{reports[0]['game']} · {regime}")
-        ks = [1, 5, 15, 50, 200]
-        shown = [k for k in ks if k <= max(ground["k"], default=1)]
-        ax.set_xticks(shown, [str(k) for k in shown])
-        ax.minorticks_off()
-        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        ax.yaxis.set_major_formatter("{x:g}")
+        shown = [k for k in (1, 5, 15, 50, 200) if k <= max(ground["k"], default=1)]
+        horizon_axes(ax, shown, f"{reports[0]['game']} · {regime}")
     axes[0].set_ylabel("mean squared error")
     axes[0].legend(frameon=False, fontsize=8)
     return as_png(sheet)

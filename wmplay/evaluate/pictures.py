@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,10 +125,19 @@ def as_png(sheet: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def draw_horizon(report: dict[str, Any]) -> bytes:
-    """Squared error by horizon, beside the baselines; below it the game's own figure where there is one."""
+def horizon_axes(ax: Any, ks: Sequence[int], title: str) -> None:
+    """Axes for an error by the number k of imagined steps, both logarithmic, marked at these k."""
     from matplotlib.ticker import LogLocator
 
+    ax.set(xscale="log", yscale="log", xlabel="imagined steps k", title=title)
+    ax.set_xticks(ks, [str(k) for k in ks], minor=False)
+    ax.minorticks_off()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.yaxis.set_major_formatter("{x:g}")
+
+
+def draw_horizon(report: dict[str, Any]) -> bytes:
+    """Squared error by horizon, beside the baselines; below it the game's own figure where there is one."""
     regimes = report["curve"]
     sheet, axes = figure(5.2 * len(regimes), 3.8, columns=len(regimes))
     for ax, (regime, curve) in zip(axes, regimes.items(), strict=True):
@@ -140,11 +150,7 @@ def draw_horizon(report: dict[str, Any]) -> bytes:
         low = [max(card[str(k)]["mse"][1], 1e-6) for k in ks]
         high = [max(card[str(k)]["mse"][2], 1e-6) for k in ks]
         ax.fill_between(ks, low, high, color=BLUE, alpha=0.15, linewidth=0)
-        ax.set(xscale="log", yscale="log", xlabel="imagined steps k", title=f"{report['slot']} · {regime}")
-        ax.set_xticks(ks, [str(k) for k in ks], minor=False)
-        ax.minorticks_off()
-        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        ax.yaxis.set_major_formatter("{x:g}")
+        horizon_axes(ax, ks, f"{report['slot']} · {regime}")
     axes[0].set_ylabel("mean squared error")
     axes[0].legend(frameon=False, fontsize=8)
     return as_png(sheet)
