@@ -63,7 +63,7 @@ class CanvasConfig:
     batch: int = Field(64, ge=1, le=8192, description="segments in a batch of the memory phase")
     length: int = Field(32, ge=2, le=4096, description="rows in a segment of the memory phase")
     open_loop: int = Field(24, ge=0, le=4096, description="rows at a segment's end where it reads its own predictions")
-    learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="step size of Adam, all phases")
+    learning_rate: float = Field(2e-3, gt=0.0, le=1.0, description="step size of Adam, all phases")
 
     @model_validator(mode="after")
     def _together(self) -> CanvasConfig:
@@ -112,9 +112,9 @@ class Vision(nn.Module):
         self.log_stretch = nn.Parameter(torch.zeros(()))
         pixels = 3 * height * width
         self.read_sprite = nn.Sequential(
-            nn.Flatten(), nn.Linear(pixels, 256), nn.SiLU(), nn.Linear(256, config.sprite_size)
+            nn.Flatten(), nn.Linear(pixels, 96), nn.SiLU(), nn.Linear(96, config.sprite_size)
         )
-        self.draw_sprite = nn.Sequential(nn.Linear(config.sprite_size, 256), nn.SiLU(), nn.Linear(256, pixels))
+        self.draw_sprite = nn.Sequential(nn.Linear(config.sprite_size, 96), nn.SiLU(), nn.Linear(96, pixels))
         self.palette = Palette(config.colours)
         self.register_buffer("motions", torch.zeros(REMEMBERED, 3))
         self.register_buffer("scale", torch.tensor(MOTION_SCALE), persistent=False)
@@ -238,13 +238,15 @@ class Canvas(World):
         guessed = self.vision.motion(before, known)
         scale = self.vision.scale
         practice = F.smooth_l1_loss(guessed / scale, asked / scale, beta=0.1)
-        practice = practice + F.smooth_l1_loss(motion[pair] / scale, exact[pair] / scale, beta=0.1)
+        distil = F.smooth_l1_loss(motion[pair] / scale, exact[pair] / scale, beta=0.1)
         code = self.vision.sprite(after)
         fixed = self.vision.fixed().detach()
         drawn = ((self.vision.show_sprite(code) - after).square() * fixed).sum((1, 2, 3)).mean() / (3 * fixed.sum() + 1)
         self._remember(exact, pair, after, generator)
-        loss = 30.0 * match + practice + 10.0 * drawn + 1e-4 * code.square().mean()
-        return loss, detached(loss=loss, match=match, practice=practice, reconstruction=drawn, fixed=fixed_area)
+        loss = 30.0 * match + practice + distil + 10.0 * drawn + 1e-4 * code.square().mean()
+        return loss, detached(
+            loss=loss, match=match, practice=practice, distil=distil, reconstruction=drawn, fixed=fixed_area
+        )
 
     def _match(self, before: Tensor, after: Tensor, motion: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
         """Mean absolute error of the better of two explanations, pixel by pixel, at two sharpnesses."""

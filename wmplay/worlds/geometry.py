@@ -101,7 +101,10 @@ def align(
         weighted = jacobian * (free / (1.0 + (wrong / 0.15).square())).flatten(1)[:, None]
         hold = held / shrink**2  # fewer pixels at a smaller size
         change = torch.linalg.solve(weighted @ jacobian.mT + hold, weighted @ wrong.flatten(1)[..., None])
-        motion = compose(motion, change.squeeze(-1).clamp(-2.0, 2.0))
+        change = change.squeeze(-1)
+        # A step further than this was not read off the pictures but off a mistake.
+        change = torch.cat((change[:, :2].clamp(-2.0, 2.0), change[:, 2:].clamp(-0.08, 0.08)), dim=-1)
+        motion = compose(motion, change)
     return motion
 
 
