@@ -1,0 +1,172 @@
+"""How a camera moved between two frames, what stays on the screen whatever it does, and what it could see before.
+
+Learned from pairs of frames alone, by making the second from the first (Zhou et al. 2017, arXiv 1704.07813).
+
+Shapes: B batch, H W frame, Z sprite code.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wmplay.worlds.blocks import detached, full_precision, noise_like, to_float
+from wmplay.worlds.geometry import align, compose, inside, rotate, sample, seen_from, softened
+from wmplay.worlds.painter import Palette
+from wmplay.worlds.protocol import Segment
+
+# Typical motion in one step: pixels along x and y, radians. Only sets the scale of the first guesses.
+MOTION_SCALE = (3.0, 3.0, 0.15)
+# Motions kept from training, from which the painter draws what the edge of knowledge looks like.
+REMEMBERED = 1024
+# The longest journey, in steps, over which the painter learns to guess what lies ahead.
+REACH = 50
+
+
+class Vision(nn.Module):
+    """How the camera moved, what stays on the screen, and the game's colours."""
+
+    motions: Tensor
+    scale: Tensor
+
+    def __init__(self, sprite_size: int, colours: int, height: int, width: int) -> None:
+        super().__init__()
+        self.pair = nn.Sequential(
+            nn.AvgPool2d(2), nn.Conv2d(6, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
+            nn.Conv2d(64, 64, 4, 2, 1), nn.ReLU(), nn.Flatten(),
+            nn.Linear(64 * (height // 16) * (width // 16), 128), nn.ReLU(), nn.Linear(128, 3),
+        )  # fmt: skip
+        # Gains, so that one learning rate serves weights and these: a mask has to travel far, a stretch a little.
+        self.fixed_logit = nn.Parameter(torch.zeros(1, 1, height, width))
+        self.log_stretch = nn.Parameter(torch.zeros(()))
+        pixels = 3 * height * width
+        self.read_sprite = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 96), nn.SiLU(), nn.Linear(96, sprite_size))
+        self.draw_sprite = nn.Sequential(nn.Linear(sprite_size, 96), nn.SiLU(), nn.Linear(96, pixels))
+        self.palette = Palette(colours)
+        self.register_buffer("motions", torch.zeros(REMEMBERED, 3))
+        self.register_buffer("scale", torch.tensor(MOTION_SCALE), persistent=False)
+        self.shape = (3, height, width)
+
+    def fixed(self) -> Tensor:
+        """How much each pixel belongs to the screen and not to the world: [1, 1, H, W] in (0, 1)."""
+        return torch.sigmoid(120.0 * self.fixed_logit)
+
+    def stretch(self) -> Tensor:
+        """Pixels per unit of length along x and y [2]; along x it is 1 by definition."""
+        return torch.stack((torch.ones_like(self.log_stretch), torch.exp(3.0 * self.log_stretch)))
+
+    def motion(self, before: Tensor, after: Tensor) -> Tensor:
+        """Camera motion [B, 3] between pictures [B, 3, H, W]: length and radians, in the camera's directions."""
+        return self.pair(torch.cat((before, after), dim=1) - 0.4).float() * self.scale
+
+    def exact_motion(self, before: Tensor, after: Tensor) -> Tensor:
+        """`motion`, and then the pictures laid over each other as well as they can be. No gradient."""
+        with torch.no_grad():
+            rough = self.motion(before, after)
+            with full_precision(before):
+                return align(before.float(), after.float(), rough, self.stretch(), self.loose())
+
+    def loose(self) -> Tensor:
+        """1 where a pixel shows the world and 0 where it belongs to the screen, [1, 1, H, W]."""
+        return (self.fixed() < 0.5).float()
+
+    def sprite(self, picture: Tensor) -> Tensor:
+        """Code [B, Z] of what stays on the screen."""
+        return self.read_sprite((picture - 0.4) * self.fixed().detach()).float()
+
+    def show_sprite(self, code: Tensor) -> Tensor:
+        """Pictures [B, 3, H, W] of it; only the fixed pixels mean anything."""
+        return torch.sigmoid(self.draw_sprite(code).float()).view(-1, *self.shape)
+
+    def loss(self, segment: Segment, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Make the second frame from the first, by moving the world and keeping the screen; and code the screen.
+
+        Moving pictures onto each other has many wrong answers that look locally right, so the motion is learned from
+        frames that were moved by a known amount, and from its own guesses after alignment; the match itself teaches
+        only which pixels are fixed and how the picture is stretched.
+        """
+        both = to_float(segment.observation)
+        pair = ~segment.first[:, 1] & segment.mask[:, 1]
+        before, after = both[:, 0], both[:, 1]
+        motion = self.motion(before, after)
+        with full_precision(both):
+            exact = align(before, after, motion, self.stretch(), self.loose())
+            match, fixed_area = self._match(before, after, exact, pair.float())
+            known, asked = self._moved(before, after, generator)
+        guessed = self.motion(before, known)
+        scale = self.scale
+        practice = F.smooth_l1_loss(guessed / scale, asked / scale, beta=0.1)
+        distil = F.smooth_l1_loss(motion[pair] / scale, exact[pair] / scale, beta=0.1)
+        code = self.sprite(after)
+        fixed = self.fixed().detach()
+        drawn = ((self.show_sprite(code) - after).square() * fixed).sum((1, 2, 3)).mean() / (3 * fixed.sum() + 1)
+        self._remember(exact, pair, after, generator)
+        loss = 30.0 * match + practice + distil + 10.0 * drawn + 1e-4 * code.square().mean()
+        return loss, detached(
+            loss=loss, match=match, practice=practice, distil=distil, reconstruction=drawn, fixed=fixed_area
+        )
+
+    def _match(self, before: Tensor, after: Tensor, motion: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean absolute error of the better of two explanations, pixel by pixel, at two sharpnesses."""
+        points = seen_from(motion, self.stretch(), self.shape[1], self.shape[2])
+        fixed = self.fixed()
+        hidden = sample(fixed.detach().expand(len(before), -1, -1, -1), points)
+        valid = inside(points, self.shape[1], self.shape[2])[:, None] * (1.0 - hidden) * pair[:, None, None, None]
+        total = before.new_zeros(())
+        for radius in (0, 1):
+            old, new = (softened(x, radius) for x in (before, after))
+            moved = (sample(old, points) - new).abs().mean(1, keepdim=True)
+            stayed = (old - new).abs().mean(1, keepdim=True)
+            total = total + (valid * ((1.0 - fixed) * moved + fixed * stayed)).mean()
+        return total / 2, fixed.detach().mean()
+
+    @torch.no_grad()
+    def _moved(self, picture: Tensor, filler: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Frames as they would look after random known motions, and those motions [B, 3]."""
+        size = torch.rand(len(picture), 1, generator=generator, device=picture.device) * 1.3
+        motion = noise_like(picture[:, 0, 0, :3], generator) * self.scale * size
+        points = seen_from(motion, self.stretch(), self.shape[1], self.shape[2])
+        fixed = (self.fixed() > 0.5).float()
+        loose = sample((1.0 - fixed).expand(len(picture), -1, -1, -1).contiguous(), points)
+        moved = sample(picture, points) * loose + filler.roll(1, 0) * (1.0 - loose)
+        return moved * (1.0 - fixed) + picture * fixed + 0.01 * noise_like(moved, generator), motion
+
+    @torch.no_grad()
+    def _remember(self, motion: Tensor, pair: Tensor, picture: Tensor, generator: torch.Generator) -> None:
+        """Keep some motions for the painter, and teach the palette with pixels of the world."""
+        places = torch.randint(REMEMBERED, (len(motion),), generator=generator, device=motion.device)
+        self.motions[places[pair]] = motion[pair]
+        world = torch.nonzero(self.fixed().view(-1) < 0.5).squeeze(-1)
+        if len(world):
+            some = torch.randint(len(world), (64,), generator=generator, device=motion.device)
+            self.palette.learn(picture.flatten(2)[:, :, world[some]].movedim(1, -1).reshape(-1, 3), generator)
+
+    # What a painter learns from
+
+    def journey(self, batch: int, generator: torch.Generator) -> Tensor:
+        """Motions [B, 3] of 1 to `REACH` steps, each a remembered step repeated."""
+        device = self.motions.device
+        chosen = torch.randint(REMEMBERED, (batch,), generator=generator, device=device)
+        step = self.motions[chosen]
+        # Cubed: near edges are what a dream paints most of the time.
+        count = 1 + (torch.rand(batch, generator=generator, device=device).pow(3) * REACH).long()
+        total = torch.zeros_like(step)
+        for i in range(REACH):
+            total = torch.where((i < count)[:, None], compose(total, step), total)
+        return total
+
+    def glimpse(self, picture: Tensor, motion: Tensor, fixed: Tensor) -> tuple[Tensor, Tensor]:
+        """What is left of a picture [B, 3, H, W] for who saw only the view `motion` before it: colour and known.
+
+        It goes there and back, so that it is as soft as a map that was written and read.
+        """
+        stretch = self.stretch()
+        shift = rotate(-motion[:, None, :2], -motion[:, 2]).squeeze(1)
+        there = sample(
+            picture, seen_from(torch.cat((shift, -motion[:, 2:]), -1), stretch, self.shape[1], self.shape[2])
+        )
+        points = seen_from(motion, stretch, self.shape[1], self.shape[2])
+        hidden = sample(fixed, points) > 0.01
+        known = (inside(points, self.shape[1], self.shape[2])[:, None] & ~hidden & (fixed < 0.5)).float()
+        return sample(there, points) * known, known

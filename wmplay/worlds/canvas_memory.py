@@ -1,0 +1,101 @@
+"""The memory of a canvas: from the keys, where the camera goes and what the instruments show; with reward and end.
+
+Shapes: B batch, T time, Z sprite code, D hidden, A encoded action.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wmplay.worlds.blocks import RunningScale, detached, masked_mean, mlp, transitions
+from wmplay.worlds.geometry import compose
+from wmplay.worlds.protocol import Segment
+
+# The picture that the memory reads is this many pixels wide, and becomes a look of this many numbers.
+GLANCE, LOOK = 16, 32
+
+
+def glance(picture: Tensor) -> Tensor:
+    """The picture [B, 3, H, W] at 16 × 16, flat [B, 768]."""
+    return F.adaptive_avg_pool2d(picture - 0.4, GLANCE).flatten(1).float()
+
+
+class CanvasMemory(nn.Module):
+    """The GRU that drives camera and instruments, and the heads for reward and end.
+
+    `moved` [B, 3 + Z] is what one step changed: the camera's motion and the code of what stays on the screen.
+    """
+
+    def __init__(self, sprite_size: int, hidden_size: int, actions: int) -> None:
+        super().__init__()
+        moved = 3 + sprite_size
+        self.hidden_size = hidden_size
+        self.scale = RunningScale(moved)
+        self.look = mlp((3 * GLANCE * GLANCE, 128, LOOK))
+        self.cell = nn.GRUCell(moved + LOOK + actions, hidden_size)
+        self.change = mlp((hidden_size, 128, moved))
+        self.reward = mlp((hidden_size + 2 * LOOK, 128, 1))
+        self.end = mlp((hidden_size + 2 * LOOK, 128, 1))
+        last = self.change[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+
+    def advance(self, hidden: Tensor, moved: Tensor, look: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """One step: the next hidden [B, D] and `moved`. look [B, 32]: the glance it left; `action` is encoded."""
+        hidden = self.cell(torch.cat((self.scale.normalise(moved), look, action), dim=-1), hidden).float()
+        return hidden, moved + self.change(hidden).float() * self.scale.deviation
+
+    def outcome(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Reward and logit of the end [...] of hidden, look before and look after, side by side [..., D + 64]."""
+        return self.reward(seen).squeeze(-1).float(), self.end(seen).squeeze(-1).float()
+
+    def loss(
+        self, segment: Segment, action: Tensor, open_loop: int, motion_scale: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Squared error of what moved, and of the pose it adds up to while the memory is on its own.
+
+        segment: encoded, `moved` and glance side by side. action [B, T, A]: encoded. open_loop: rows at the end that
+        read their own predictions. motion_scale [3]: what counts as one unit of error in the pose.
+        """
+        size = len(self.scale.mean)
+        rows = segment.observation.float()
+        moved, glances = rows[..., :size], rows[..., size:]
+        valid, keep = transitions(segment.first, segment.mask)
+        # The first row of an episode has no frame before it: there is no motion to learn from.
+        moved = torch.cat((moved[..., :3] * valid[..., None], moved[..., 3:]), dim=-1)
+        self.scale.learn(moved[valid])
+        look = self.look(glances).float()
+        batch, length = segment.reward.shape
+        alone = length - open_loop
+        hidden = rows.new_zeros(batch, self.hidden_size)
+        last, guesses, hiddens = moved[:, 0], [], []
+        pose, true_pose, drift = rows.new_zeros(batch, 3), rows.new_zeros(batch, 3), []
+        together = rows.new_ones(batch, 1)  # no new episode since the memory was left alone
+        for t in range(1, length):
+            hidden, guess = self.advance(hidden, last, look[:, t - 1], action[:, t])
+            guesses.append(guess)
+            hiddens.append(hidden)
+            follows = valid[:, t, None]
+            if t >= alone:
+                together = together * keep[:, t, None]
+                pose, true_pose = compose(pose, guess[:, :3]), compose(true_pose, moved[:, t, :3])
+                drift.append((pose - true_pose) / motion_scale * together)
+            last = torch.where(follows, guess, moved[:, t]) if t >= alone else moved[:, t]
+            hidden = hidden * keep[:, t, None]
+        ok, held = valid[:, 1:], torch.stack(hiddens, 1)
+        wrong = ((torch.stack(guesses, 1) - moved[:, 1:]) / self.scale.deviation).square()
+        motion_loss, sprite_loss = masked_mean(wrong[..., :3].mean(-1), ok), masked_mean(wrong[..., 3:].mean(-1), ok)
+        drift_loss = (
+            F.smooth_l1_loss(off := torch.stack(drift, 1), torch.zeros_like(off)) if drift else rows.new_zeros(())
+        )
+        seen = torch.cat((held, look[:, :-1], look[:, 1:]), dim=-1)
+        reward, end = self.outcome(seen)
+        reward_loss = masked_mean((reward - segment.reward[:, 1:]).square(), ok)
+        ended = segment.terminated[:, 1:].float()
+        end_loss = masked_mean(F.binary_cross_entropy_with_logits(end, ended, reduction="none"), ok)
+        loss = motion_loss + sprite_loss + drift_loss + 0.1 * reward_loss + end_loss
+        return loss, detached(
+            loss=loss, motion=motion_loss, sprite=sprite_loss, drift=drift_loss, reward=reward_loss, end=end_loss
+        )
