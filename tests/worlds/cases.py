@@ -48,13 +48,31 @@ def drift(batch: int, length: int, seed: int = 0) -> Segment:
     return Segment(rows, action, rows.sum(-1), ended, first, torch.ones_like(first))
 
 
+def pan(batch: int, length: int, seed: int = 0) -> Segment:
+    """A camera over a soft landscape: the actions move it by two pixels; a bar at the bottom stays on the screen."""
+    source = torch.Generator().manual_seed(seed)
+    action = torch.randint(0, 4, (batch, length), generator=source)
+    move = 2 * torch.tensor([[-1, 0], [0, 1], [1, 0], [0, -1]])
+    place = (move[action] * (torch.arange(length) > 0)[:, None]).cumsum(1) + 64
+    land = torch.nn.functional.interpolate(torch.rand(1, 3, 24, 24, generator=source), (192, 192), mode="bilinear")
+    frames = torch.empty(batch, length, 64, 64, 3, dtype=torch.uint8)
+    for b in range(batch):
+        for t in range(length):
+            y, x = place[b, t].clamp(0, 127).tolist()
+            frames[b, t] = (land[0, :, y : y + 64, x : x + 64] * 255).to(torch.uint8).movedim(0, -1)
+    frames[:, :, 56:] = 20
+    first = torch.zeros(batch, length, dtype=torch.bool)
+    first[:, 0] = True
+    return Segment(frames, action, (action == 0).float(), action == 4, first, torch.ones_like(first))
+
+
 class Case:
     """One family at its tiny preset, with data it can learn."""
 
     def __init__(self, name: str) -> None:
         self.kind: type[World] = load(family(name).target)
         self.vector = name == "state_vae"
-        self.data: Callable[..., Segment] = drift if self.vector else walk
+        self.data: Callable[..., Segment] = drift if self.vector else (pan if name == "canvas" else walk)
 
     def make(self, seed: int = 0, **fields: Any) -> World:
         torch.manual_seed(seed)
@@ -62,13 +80,16 @@ class Case:
         world = self.kind(config, VECTOR if self.vector else FRAME, MOVES)
         if world.family == "tokens":  # whose vocabulary is counted, not learned: without a look it knows nothing
             world.loss(self.data(64, 1), "vision", torch.Generator().manual_seed(0))
+        if world.family == "canvas":  # whose colours are found by the vision phase
+            world.get_submodule("vision.palette").learn(torch.rand(256, 3), torch.Generator().manual_seed(0))
         return world.eval()
 
 
 def fit(world: World, phase: PhaseSpec, segment: Segment, steps: int, rate: float = 3e-3) -> tuple[float, float]:
     """Overfit one batch as the training loop would; the loss at the start and at the end, each a mean of five."""
     if phase.encoded:
-        flat = world.encode(segment.observation.flatten(0, 1))
+        rows = segment.observation.flatten(0, 1)
+        flat = world.encode_after(torch.cat((rows[:1], rows[:-1])), rows)
         segment = segment._replace(observation=flat.unflatten(0, segment.reward.shape))
     parts = [world.get_submodule(name) for name in phase.modules]
     parameters = [p for part in parts for p in part.parameters()]

@@ -7,6 +7,6 @@ import pytest
 from .cases import Case
 
 
-@pytest.fixture(params=["state_vae", "vae_mdn", "vqvae_mdn", "tokens", "rssm"])
+@pytest.fixture(params=["state_vae", "vae_mdn", "vqvae_mdn", "tokens", "rssm", "canvas"])
 def case(request: pytest.FixtureRequest) -> Case:
     return Case(request.param)

@@ -161,6 +161,7 @@ class Canvas(World):
         batch, rows = context.reward.shape
         device = context.observation.device
         blank = to_float(context.observation[:, 0])
+        chance = torch.zeros(batch, self.config.colours, 12, 12, device=device)
         state = CanvasState(
             self.map.empty(batch, device),
             torch.zeros(batch, 3, device=device),
@@ -168,7 +169,7 @@ class Canvas(World):
             torch.zeros(batch, 3, device=device),
             torch.zeros(batch, self.config.sprite_size, device=device),
             torch.zeros(batch, self.config.hidden_size, device=device),
-            noise_like(torch.zeros(batch, self.config.colours, 12, 12, device=device), generator),
+            chance if generator is None else noise_like(chance, generator),
         )
         start = context.first.clone()
         start[:, 0] = True
