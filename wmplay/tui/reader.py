@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wmplay.core.errors import WmplayError
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 SLOW_S = 1.5  # slots, data and games change rarely; jobs are read at every look
 READ_ERRORS = (WmplayError, OSError, ValueError, KeyError, TypeError, sqlite3.Error)
 T = TypeVar("T")
+
+
+def _short(folder: Path) -> str:
+    """A folder as people would write it: from where they are, or from their home."""
+    if folder.is_relative_to(Path.cwd()):
+        return str(folder.relative_to(Path.cwd()))
+    return f"~/{folder.relative_to(Path.home())}" if folder.is_relative_to(Path.home()) else str(folder)
 
 
 class CoreReader:
@@ -65,7 +73,7 @@ class CoreReader:
             events=events,
             problems=(*problems, *self._slow_problems),
             detail=detail,
-            home=str(paths.home()),
+            home=_short(paths.home()),
         )
 
     def close(self) -> None:

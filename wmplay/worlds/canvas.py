@@ -37,6 +37,10 @@ from wmplay.worlds.geometry import Map, compose
 from wmplay.worlds.painter import Painter
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 
+# How strongly the painter's noise acts at temperature 1. Noise that neighbours share adds up: at 1 the grass of
+# CarRacing grew holes; at 0.5 roads bend, kerbs appear, and 7 of 8 dreams were on a road after 250 steps (6 of 8 at 1).
+CHANCE = 0.5
+
 
 @dataclass(frozen=True, config=STRICT)
 class CanvasConfig:
@@ -233,7 +237,9 @@ class Canvas(World):
             # Gumbel noise that changes slowly from pixel to pixel: neighbours that are free to choose choose alike.
             # Between its nodes the field varies less than at them: 1.5 makes its deviation 1 on the whole.
             uniform = torch.special.ndtr(1.5 * field).clamp(1e-4, 1.0 - 1e-4)
-            painted = self.vision.palette.paint((logits - temperature * torch.log(-torch.log(uniform))).argmax(1))
+            painted = self.vision.palette.paint(
+                (logits - CHANCE * temperature * torch.log(-torch.log(uniform))).argmax(1)
+            )
         world = torch.where(known, colour, painted)
         canvas = self.map.write(canvas, pose, stretch, world, loose, real=False)
         # A soft screen mask blends the rim of what is fixed into the world behind it.
