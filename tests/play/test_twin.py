@@ -31,6 +31,18 @@ def test_the_dream_reads_the_first_steps_then_runs_alone_on_the_same_actions(clo
     assert (difference.frame == 2 * 3 * len(session.dream.actions)).all()
 
 
+def test_a_games_opening_is_forgotten_before_the_dream_runs_alone(clock: Clock) -> None:
+    """If not, a dream of CarRacing draws its map from the pictures of the opening zoom."""
+    settings = Settings("twin", 10.0, seed=7, clock=clock)
+    session = Twin(TinyGame(), TinyDream(), Controls(KEYS, ACTION, 10.0), settings, lambda seen: seen, warmup=5)
+    while session.reading:
+        session.tick({"left"})
+    context = session.dream.contexts[-1]
+    assert len(context["observation"]) == CONTEXT
+    assert context["observation"][0, 0, 0, 0] >= 5 - 1, "nothing of the opening is read"
+    assert session.view().curve[-1] == 0
+
+
 def test_the_drift_is_the_mean_squared_error_of_each_step(clock: Clock) -> None:
     session = twin(clock, off=5)
     for _ in range(CONTEXT + 4):

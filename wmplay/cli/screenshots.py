@@ -15,7 +15,7 @@ from wmplay.core.slots import find_slot
 _COMMANDS: dict[str, tuple[str, ...]] = {
     "play.png": ("play", "car_racing", "--agent", "driver", "--seed", "3", "--after", "90"),
     "dream.png": ("dream", "car_racing", "--seed", "3", "--after", "40"),
-    "twin.png": ("dream", "car_racing", "--twin", "--agent", "driver", "--seed", "3", "--after", "40"),
+    "twin.png": ("dream", "car_racing", "--twin", "--agent", "driver", "--seed", "3", "--after", "50"),
     "grid_world.png": ("dream", "grid_world", "--agent", "random", "--seed", "5", "--after", "4"),
     "terminal.svg": ("dream", "car_racing", "--terminal", "--seed", "3", "--after", "40"),
 }

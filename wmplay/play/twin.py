@@ -47,7 +47,8 @@ class DreamWorld(Protocol):
 class Twin(Session):
     """A session in the real game with a dream beside it.
 
-    picture: draws an observation as uint8 [H, W, 3], at the size of the dream's frames.
+    picture: draws an observation as uint8 [H, W, 3], at the size of the dream's frames. warmup: steps of the game's
+    opening (CarRacing zooms in) that are no part of what the dream has learned.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class Twin(Session):
         settings: Settings,
         picture: Callable[[np.ndarray], np.ndarray],
         agent: Agent | None = None,
+        warmup: int = 0,
     ) -> None:
+        self.warmup = warmup
         # A board that waits for its player shows all there is in one picture; what moves takes a few to be read.
         self.context = 1 if controls.waits else CONTEXT
         self.dream = dream
@@ -78,7 +81,7 @@ class Twin(Session):
     @property
     def reading(self) -> bool:
         """Whether the dream still reads real steps."""
-        return self.steps < self.context - 1
+        return self.steps < self.warmup + self.context - 1
 
     def reset(self) -> None:
         self._drift.clear()
@@ -113,7 +116,10 @@ class Twin(Session):
                 self.say("the dream says it is over: re-sync wakes it", 3.0)
             self._info = {**self._info, "end_probability": info.get("end_probability")}
         super()._after_step(terminated, truncated)
-        self._compare()
+        if self.warmup and self.steps == self.warmup + self.context - 2:
+            self._wake()  # and forget the opening
+        else:
+            self._compare()
 
     def _look(self) -> None:
         self._frame = self._picture(self.observation)
@@ -190,4 +196,4 @@ def open_twin(slot: str, wish: Wish) -> Twin:
     )
     picture = (lambda seen: drawing(seen[None])[0]) if drawing is not None else (lambda seen: seen)
     agent = agent_of(driver, game, action, wish)
-    return Twin(env, dream, controls_of(env, game, action, game.fps), settings, picture, agent)
+    return Twin(env, dream, controls_of(env, game, action, game.fps), settings, picture, agent, game.warmup)
