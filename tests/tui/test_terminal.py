@@ -57,7 +57,10 @@ def test_it_opens_answers_and_gives_the_terminal_back(terminal) -> None:
     terminal.keys(f"{sys.executable} -m wmplay; echo left with $?", "Enter")
     terminal.until("Slots")
     terminal.until("Grid World")
-    terminal.keys("1", "Down")
+    terminal.until("open loop")  # the first slot that ships is read and selected
+    terminal.keys("1")
+    terminal.until("wmplay/GridWorld-v0")
+    terminal.keys("Down")
     terminal.until("wmplay/CarRacing-v0")
     terminal.keys("?")
     terminal.until("Every key acts on what is selected")
