@@ -35,7 +35,7 @@ class VqvaeMdnConfig:
     channels: int = Field(64, ge=8, le=1024, description="width of the convolutions, in vision and in the predictor")
     layers: int = Field(1, ge=0, le=16, description="residual blocks of the predictor over the grid")
     vision_batch: int = Field(64, ge=1, le=8192, description="frames in a batch of the vision phase")
-    vision_share: float = Field(0.3, gt=0.0, lt=1.0, description="part of the budget the vision phase gets")
+    vision_share: float = Field(0.5, gt=0.0, lt=1.0, description="part of the budget the vision phase gets")
     batch: int = Field(32, ge=1, le=8192, description="segments in a batch of the memory phase")
     length: int = Field(12, ge=2, le=4096, description="rows in a segment of the memory phase")
     reward_weight: float = Field(0.1, ge=0.0, le=100.0, description="weight of the reward's squared error")
