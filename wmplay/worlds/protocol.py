@@ -124,7 +124,8 @@ class World(nn.Module, ABC):
     ) -> tuple[State, Tensor, Tensor]:
         """One imagined step. Returns the next state, reward float32 [B] and end probability float32 [B].
 
-        temperature scales the sampling noise; 0 takes the most likely outcome. All randomness is from `generator`.
+        temperature scales the sampling noise; at 0 there is none: the most likely outcome, or the expected picture
+        where a family says so. All randomness is from `generator`.
         """
 
     @abstractmethod
