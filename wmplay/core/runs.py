@@ -17,6 +17,8 @@ from wmplay.core.run_file import RUN_COLUMNS, open_store, sentence, unpack
 
 COMMANDS = ("pause", "resume", "save", "stop")
 RUN_FILE = "run.sqlite"
+# The event that marks where a phase starts; `phases_begun` finds it again.
+PHASE_BEGINS = "phase {} begins"
 
 
 class Metric(NamedTuple):
@@ -185,6 +187,13 @@ class RunStore:
         return [
             dict(zip(("time", "level", "text"), row, strict=True)) for row in self._rows(query, (self._id(), count))
         ][::-1]
+
+    def phases_begun(self) -> list[str]:
+        """The phases that have begun so far, in order; also those that came and went between two looks."""
+        before, after = PHASE_BEGINS.split("{}")
+        query = "SELECT text FROM events WHERE run=? AND text LIKE ? ORDER BY rowid"
+        rows = self._rows(query, (self._id(), f"{before}%{after}"))
+        return [text.removeprefix(before).removesuffix(after) for (text,) in rows]
 
     # ------------------------------------------------------------------ inside
 

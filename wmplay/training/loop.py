@@ -11,6 +11,7 @@ import torch
 
 from wmplay.core import atomic
 from wmplay.core.errors import WmplayError
+from wmplay.core.runs import PHASE_BEGINS
 from wmplay.training import checkpoint as checkpoints
 from wmplay.training import preview
 from wmplay.training.checkpoint import Checkpoint
@@ -75,7 +76,7 @@ class Loop:
                 if resumed is not None:
                     phase.load_state(resumed)
                 else:
-                    self.log.event("info", f"phase {phase.name} begins")
+                    self.log.event("info", PHASE_BEGINS.format(phase.name))
                     self._checkpoint(phase)
                 self._work(phase)
             finally:

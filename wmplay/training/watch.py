@@ -33,24 +33,18 @@ def watch(job_id: str, why: Mapping[str, str] = MappingProxyType({})) -> JobInfo
     with Progress(*columns, console=console, transient=False) as progress:
         task = progress.add_task("starting", total=1.0, detail="")
         job = jobs.find_job(job_id)
-        phase = ""
+        told = 0
         for job in jobs.watch(job_id):
-            if job.active and job.phase != phase:
-                phase = job.phase
-                if phase in why:
-                    progress.console.print(f"      {why[phase]}", highlight=False, markup=False)
+            told = _explain(progress.console, job, why, told)
             progress.update(task, completed=job.progress, description=_phase(job), detail=_detail(job))
     return job
 
 
 def _lines(console: Console, job_id: str, why: Mapping[str, str]) -> JobInfo:
-    said = phase = ""
+    said, told = "", 0
     job = jobs.find_job(job_id)
     for job in jobs.watch(job_id):
-        if job.active and job.phase != phase:
-            phase = job.phase
-            if phase in why:
-                console.print(f"      {why[phase]}", highlight=False, markup=False, soft_wrap=True)
+        told = _explain(console, job, why, told)
         now = f"{job.state} {job.phase} {job.message}".strip()
         if now != said and job.active:
             line = f"{_phase(job)}: {job.message}" if job.message else _phase(job)
@@ -58,6 +52,19 @@ def _lines(console: Console, job_id: str, why: Mapping[str, str]) -> JobInfo:
             said = now
     console.print(_detail(job), highlight=False, markup=False, soft_wrap=True)
     return job
+
+
+def _explain(console: Console, job: JobInfo, why: Mapping[str, str], told: int) -> int:
+    """Say what each phase is for that began since `told` phases had; returns how many have begun by now."""
+    try:
+        with RunStore(job.path / "train" / RUN_FILE, run=job.id) as store:
+            begun = store.phases_begun()
+    except WmplayError:
+        return told
+    for phase in begun[told:]:
+        if phase in why:
+            console.print(f"      {why[phase]}", highlight=False, markup=False, soft_wrap=True)
+    return len(begun)
 
 
 def _phase(job: JobInfo) -> str:
