@@ -9,11 +9,14 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 import envs
 from envs.adapters.find import is_own_class, make_raw
 from envs.adapters.game import AdaptedGame, GameInfo, best_view, describe
-from envs.adapters.keys import KeyTable, propose_axes, propose_keys
+from envs.adapters.keys import KeyTable, action_names, propose_axes, propose_keys
 from envs.autoreset import as_mode
 from envs.errors import GameError
 
-__all__ = ["GameError", "GameInfo", "describe", "keys_of", "make_game", "make_game_vec", "propose_axes", "propose_keys"]
+__all__ = [
+    "GameError", "GameInfo", "action_names", "describe", "keys_of", "make_game", "make_game_vec", "propose_axes",
+    "propose_keys",
+]  # fmt: skip
 
 # A class of one's own that never says it is over is cut off after so many steps.
 OWN_CLASS_STEPS = 1000

@@ -32,6 +32,17 @@ _KNOWN: dict[str, KeyTable] = {
     "Blackjack": {("s",): 0, ("h",): 1},
     "CarRacing": {(): 0, ("right",): 1, ("left",): 2, ("up",): 3, ("down",): 4},
 }
+_KNOWN_NAMES: dict[str, tuple[str, ...]] = {
+    "LunarLander": ("nothing", "left engine", "main engine", "right engine"),
+    "Acrobot": ("turn one way", "nothing", "turn the other"),
+    "MountainCar": ("push left", "nothing", "push right"),
+    "CartPole": ("push left", "push right"),
+    "FrozenLake": ("left", "down", "right", "up"),
+    "CliffWalking": ("up", "right", "down", "left"),
+    "Taxi": ("down", "up", "right", "left", "pick up", "drop"),
+    "Blackjack": ("stick", "hit"),
+    "CarRacing": ("nothing", "steer right", "steer left", "gas", "brake"),
+}
 _ORDER = ("left", "right", "up", "down", "space", *"123456789", *"ertyuifgjvbn")
 
 
@@ -55,11 +66,27 @@ def propose_keys(env: gymnasium.Env[Any, Any]) -> KeyTable:
         table = {**{keys: a for keys, a in table.items() if keys and _clear(keys, own)}, **own, **idle}
     if table:
         return table
-    game_id = env.spec.id.partition("/")[2] or env.spec.id if env.spec is not None else ""
     for prefix, table in _KNOWN.items():
-        if game_id.startswith(prefix) and max(table.values()) < count:
+        if _bare_id(env).startswith(prefix) and max(table.values()) < count:
             return table
     return {(key,): action for action, key in zip(range(count), _ORDER, strict=False)}
+
+
+def action_names(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
+    """What each action of an env with Discrete actions does, in the game's own words; empty where it has none."""
+    if not isinstance(env.action_space, spaces.Discrete):
+        return ()
+    count = int(env.action_space.n)
+    names = [name.lower().replace("_", " ") for name in _action_names(env.unwrapped)]
+    if len(names) >= count:
+        return tuple(names[:count])
+    fitting = (names for prefix, names in _KNOWN_NAMES.items() if _bare_id(env).startswith(prefix))
+    return next((known for known in fitting if len(known) == count), ())
+
+
+def _bare_id(env: gymnasium.Env[Any, Any]) -> str:
+    """The id without its namespace; empty for a class of one's own."""
+    return env.spec.id.partition("/")[2] or env.spec.id if env.spec is not None else ""
 
 
 def propose_axes(env: gymnasium.Env[Any, Any]) -> dict[str, tuple[int, float]]:

@@ -7,7 +7,8 @@ from typing import get_args
 import pytest
 
 from wmplay.core.spaces import ActionSpec
-from wmplay.play.keys import COMMANDS, GAMES, Command, command_table, game_keys, legend, read_combos
+from wmplay.play.keys import COMMANDS, GAMES, Command, command_table, game_keys, read_combos
+from wmplay.play.legend import legend
 
 EVERY = frozenset(get_args(Command))
 
@@ -76,3 +77,9 @@ def test_a_game_without_keys_gets_some(action: ActionSpec) -> None:
         assert reached == [{0, 1, 2}, {0, 1}, {0, 1, 2}]
     else:
         assert sorted(keys.combos.values()) == list(range(14))
+
+
+def test_entries_that_go_one_way_share_a_pair_of_keys() -> None:
+    """Gas up and brake down, as anybody would try first, and no key that does nothing."""
+    axes = game_keys("CarRacing-v3", ActionSpec("box", low=(-1.0, 0.0, 0.0), high=(1.0, 1.0, 1.0))).axes
+    assert [(axis.more[0], axis.less[:1]) for axis in axes] == [("right", ("left",)), ("up", ()), ("down", ())]

@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 # In the order in which `wmplay --help` lists them. Each module registers its commands on the app.
-MODULES = ("demo", "games", "play", "train", "report", "jobs", "slots", "data", "doctor", "bench")
+MODULES = ("demo", "games", "play", "keys", "train", "report", "jobs", "slots", "data", "doctor", "bench")
 
 
 def _version(show: bool) -> None:

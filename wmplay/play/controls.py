@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wmplay.core.spaces import ActionSpec
-from wmplay.play.keys import OPPOSITES, Axis, GameKeys
+from wmplay.play.keys import Axis, GameKeys
 
 # In a game that waits for a key, a held key acts at once, then again after this long, like a keyboard's own repeat.
 FIRST_REPEAT = 0.3
@@ -77,8 +77,17 @@ class Controls:
         return np.asarray(action, self.action.dtype).reshape(self.action.shape)
 
     def _combo(self, held: Collection[str]) -> Any:
-        fitting = [combo for combo in self.keys.combos if combo and combo.issubset(held)]
-        return self.keys.combos[max(fitting, key=len)] if fitting else None
+        fitting = sorted((combo for combo in self.keys.combos if combo and combo.issubset(held)), key=len)
+        if self.action.kind != "multi" or not fitting:
+            return self.keys.combos[fitting[-1]] if fitting else None
+        # Each key moves its own entries; where two move the same one, the larger set of keys has the say.
+        rest = (0,) * len(self.action.counts) if self.waits else self.keys.idle
+        action = list(rest)
+        for combo in fitting:
+            action = [
+                now if now != at else old for now, at, old in zip(self.keys.combos[combo], rest, action, strict=True)
+            ]
+        return tuple(action)
 
     def _idle(self) -> Any:
         if isinstance(self.keys.idle, str) and self.keys.idle == "alternate":
@@ -122,14 +131,14 @@ class Latch:
     """
 
     def __init__(self, keys: GameKeys, clock: Callable[[], float]) -> None:
-        self._sticky = keys.sticky
+        self._sticky, self._opposites = keys.sticky, keys.opposites
         self._clock = clock
         self._until: dict[str, float] = {}
 
     def press(self, key: str) -> None:
         """A key event arrived."""
         now = self._clock()
-        let_go = [other for other in OPPOSITES.get(key, ()) if self._until.pop(other, 0.0) > now]
+        let_go = [other for other in self._opposites.get(key, ()) if self._until.pop(other, 0.0) > now]
         if any(other in self._sticky for other in let_go):
             return
         if key in self._sticky:

@@ -6,7 +6,7 @@ space escape enter tab backspace f1`…; each screen translates its own events i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -74,12 +74,17 @@ class GameKeys:
     idle: what happens while no key is held: a fixed action, `wait` (the game stands still), or `alternate` (the actions
           in turn, which pushes a CartPole neither way)
     sticky: keys that a terminal, which sees no key let go, keeps held until their opposite is pressed
+    opposites: key -> the keys that end it, in a terminal
+    names: what each action of a discrete game does, in a word or two; empty where nobody knows
+    legend: (key, what it does) for the key line, where the general one (see `legend`) would say it worse
     """
 
     combos: Mapping[frozenset[str], Any] = field(default_factory=dict)
     axes: tuple[Axis, ...] = ()
     idle: Any = "wait"
     sticky: frozenset[str] = frozenset()
+    opposites: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: OPPOSITES)
+    names: tuple[str, ...] = ()
     legend: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -107,15 +112,21 @@ ARROWS = ("←↑↓→", "move")
 # ramping by 0.9 · 3.5 = 3.15 a second keeps pace with that; gas rises by 5 a second in the car itself; the brake ramps
 # so that a tap is a small push. What is let go comes back faster than it rose.
 GAMES: dict[tuple[str, str], GameKeys] = {
-    ("wmplay/GridWorld-v0", "discrete"): GameKeys(_either((UP, 0), (RIGHT, 1), (DOWN, 2), (LEFT, 3)), legend=(ARROWS,)),
+    ("wmplay/GridWorld-v0", "discrete"): GameKeys(
+        _either((UP, 0), (RIGHT, 1), (DOWN, 2), (LEFT, 3)), names=("up", "right", "down", "left"), legend=(ARROWS,)
+    ),
     ("wmplay/CartPole-v0", "discrete"): GameKeys(
-        _either((LEFT, 0), (RIGHT, 1)), idle="alternate", legend=(("←→", "push the cart"),)
+        _either((LEFT, 0), (RIGHT, 1)),
+        idle="alternate",
+        names=("push left", "push right"),
+        legend=(("←→", "push the cart"),),
     ),
     ("wmplay/CarRacing-v0", "discrete"): GameKeys(
         # Gymnasium's order: nothing, steer right, steer left, gas, brake.
         _either((RIGHT, 1), (LEFT, 2), (UP, 3), (DOWN, 4)),
         idle=0,
         sticky=frozenset(UP),
+        names=("nothing", "steer right", "steer left", "gas", "brake"),
         legend=(("←→", "steer"), ("↑↓", "gas, brake")),
     ),
     ("wmplay/CarRacing-v0", "box"): GameKeys(
@@ -152,38 +163,51 @@ def _portable(key: str | int) -> str:
     return {" ": "space", "return": "enter"}.get(named, named)
 
 
-def game_keys(game: str, action: ActionSpec, proposed: Mapping[Any, Any] | None = None) -> GameKeys:
+def game_keys(
+    game: str, action: ActionSpec, proposed: Mapping[Any, Any] | None = None, names: Sequence[str] = ()
+) -> GameKeys:
     """The keys of a game: ours from the table, another one's as proposed, else something that can be played.
 
-    game: Gymnasium id. proposed: keys -> action in the form of Gymnasium's `get_keys_to_action`.
+    game: Gymnasium id. proposed: keys -> action in the form of Gymnasium's `get_keys_to_action`. names: what the game
+    calls its actions. What a person has changed comes on top of this: see `own_keys`.
     """
     ours = GAMES.get((game, action.kind))
     if ours is not None and proposed is None:
         return ours
+    named = tuple(names) if len(names) == action.n else ()
     if proposed:
         combos = read_combos(proposed)
         idle = combos.pop(frozenset(), "wait")
-        return GameKeys(combos, idle=idle, legend=_legend(combos))
+        return GameKeys(combos, idle=idle, names=named)
     if action.kind == "box":
         return GameKeys(axes=_axes(action))
     if action.kind == "multi":
-        return GameKeys(combos := _multi(action.counts), idle=(0,) * len(action.counts), legend=_legend(combos))
+        return GameKeys(_multi(action.counts), idle=(0,) * len(action.counts))
     order = (*(pair[0] for pair in (LEFT, RIGHT, UP, DOWN)), "space", *"1234567890")
     combos = {frozenset({key}): number for number, key in enumerate(order[: action.n])}
-    return GameKeys(combos, legend=_legend(combos))
+    return GameKeys(combos, names=named)
 
 
 def _axes(action: ActionSpec) -> tuple[Axis, ...]:
-    """An axis for each entry: the first two on arrows and WASD, further ones on number keys."""
-    pairs = [(RIGHT, LEFT), (UP, DOWN), *((str(n + 1), str(n)) for n in range(1, 9, 2))]
+    """An axis for each entry: the first on arrows and WASD, further ones on number keys.
+
+    An entry that goes one way only takes one key of a pair, and the next such entry the other: gas up, brake down.
+    """
+    pairs = [(RIGHT, LEFT), (UP, DOWN), *(((str(n + 1),), (str(n),)) for n in range(1, 9, 2))]
+    spare: tuple[str, ...] = ()
     axes = []
     for index, (low, high) in enumerate(zip(action.low, action.high, strict=True)):
-        if index == len(pairs):
-            break
-        more, less = (tuple(keys) for keys in pairs[index])
         # Unbounded entries are played between -1 and 1.
         low, high = max(low, -1e3) if low > -1e6 else -1.0, min(high, 1e3) if high < 1e6 else 1.0
-        axes.append(Axis(index, f"axis {index + 1}", more, less, high, low, rest=min(max(0.0, low), high)))
+        rest = min(max(0.0, low), high)
+        both = low < rest < high
+        if not pairs and (both or not spare):
+            break
+        more, less = pairs.pop(0) if both or not spare else (spare, ())
+        if not both:
+            spare = less
+            more, less = (more, ()) if high > rest else ((), more)
+        axes.append(Axis(index, f"axis {index + 1}", more, less, high, low, rest))
     return tuple(axes)
 
 
@@ -207,14 +231,6 @@ def _multi(counts: tuple[int, ...]) -> dict[frozenset[str], Any]:
     return combos
 
 
-def _legend(combos: Mapping[frozenset[str], Any]) -> tuple[tuple[str, str], ...]:
-    """The keys of a game we know nothing about, in the order of the table."""
-    keys = list(dict.fromkeys(key for combo in combos for key in sorted(combo)))
-    arrows = [key for key in keys if key in _NAMED - {"space"}]
-    shown = ("arrows " if arrows else "") + " ".join(key for key in keys if key not in arrows)
-    return ((shown.strip(), "play"),)
-
-
 def command_table(game: Collection[str] = (), offered: Collection[str] | None = None) -> dict[str, Command]:
     """key -> command. Keys that the game uses are the game's; commands not in `offered` are left out."""
     return {
@@ -224,16 +240,3 @@ def command_table(game: Collection[str] = (), offered: Collection[str] | None = 
         for key in entry.keys
         if key not in game
     }
-
-
-def legend(game: GameKeys, offered: Collection[str]) -> list[tuple[str, str]]:
-    """(key, what it does) of everything there is to press, game first."""
-    shown = list(game.legend) or [("/".join(axis.less[:1] + axis.more[:1]), axis.does) for axis in game.axes]
-    for entry in COMMANDS:
-        free = [key for key in entry.keys if key not in game.keys]
-        if entry.command in offered and free:
-            shown.append((CAPS.get(free[0], free[0].upper()), entry.does))
-    return shown
-
-
-CAPS = {"backspace": "⌫", "escape": "Esc", "space": "Space", "tab": "Tab", "-": "−"}

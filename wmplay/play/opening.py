@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wmplay.core.catalog import PLAYERS, Game
-from wmplay.core.errors import NotFoundError, UsageError
+from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.core.spaces import ActionSpec
+from wmplay.play import kept_keys
 from wmplay.play.controls import Controls
 from wmplay.play.engine import Settings
-from wmplay.play.keys import game_keys
+from wmplay.play.keys import GameKeys, game_keys
 from wmplay.play.session import Session
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def open_dream(slot: str, wish: Wish) -> Session:
         agent = None
     title = f"{env.slot} · dream of {game.title}"
     settings = Settings(title, game.fps, wish.seed, agent_name=driver or "", drive=wish.agent is not None)
-    return Session(env, controls_of(env, game, action, settings.fps), settings, agent)
+    return Session(env, controls_of(None, game, action, settings.fps), settings, agent)
 
 
 def _cannot_see(agent: Agent, env: gymnasium.Env) -> str:
@@ -107,13 +108,28 @@ def _fps(env: gymnasium.Env, game: Game) -> float:
 
 
 def controls_of(env: gymnasium.Env | None, game: Game, action: ActionSpec, fps: float) -> Controls:
-    """The keys of a game; without its env (a dream has no keys of its own) the game is asked where it can be made."""
-    proposed = None
-    if not game.id.startswith("wmplay/"):
-        from envs.adapters import keys_of, propose_keys
+    """The keys of a game, with what the person has changed; without its env, as for a dream, the game is asked."""
+    return Controls(kept_keys.own(proposed_keys(env, game, action), game.id, action), action, fps)
 
-        proposed = keys_of(game.id, **game.params) if env is None else propose_keys(env)
-    return Controls(game_keys(game.id, action, proposed), action, fps)
+
+def proposed_keys(env: gymnasium.Env | None, game: Game, action: ActionSpec) -> GameKeys:
+    """The keys of a game before anybody changes them; something to play with where it cannot be made here."""
+    if game.id.startswith("wmplay/"):
+        return game_keys(game.id, action)
+    from envs.adapters import action_names, propose_keys
+    from wmplay import games
+
+    made = env
+    if made is None:
+        try:
+            made = games.make(game)
+        except WmplayError:
+            return game_keys(game.id, action)
+    try:
+        return game_keys(game.id, action, propose_keys(made), action_names(made))
+    finally:
+        if env is None:
+            made.close()
 
 
 def agent_of(name: str | None, game: Game, action: ActionSpec, wish: Wish) -> Agent | None:

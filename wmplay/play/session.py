@@ -14,6 +14,7 @@ from wmplay.core.errors import WmplayError
 from wmplay.play.engine import Engine
 from wmplay.play.hud import Item, Status, columns
 from wmplay.play.keys import Command
+from wmplay.play.legend import key_of
 from wmplay.play.view import Panel, View
 
 TEMPERATURE_STEP, TEMPERATURE_MAX = 0.1, 3.0
@@ -64,10 +65,11 @@ class Session(Engine):
     def view(self) -> View:
         """What to draw now; always the newest frame."""
         notice, detail = self.notice if self.clock() < self._notice_until else "", ""
+        pause, step, reset = (key_of(command, self.controls.keys) for command in ("pause", "step", "reset"))
         if self.over:
-            notice, detail = self.over, "R plays again"
+            notice, detail = self.over, f"{reset} plays again"
         elif self.paused:
-            notice, detail = notice or "paused", "P goes on, N is one step"
+            notice, detail = notice or "paused", f"{pause} goes on, {step} is one step"
         return View(self.panels(), columns(self.status(), self.extra_items()), notice, detail)
 
     def extra_items(self) -> tuple[Item, ...]:

@@ -18,7 +18,8 @@ from textual.widget import Widget
 from wmplay.core.errors import WmplayError
 from wmplay.play.controls import Latch, Pointer
 from wmplay.play.halfblock import HalfBlockView
-from wmplay.play.keys import Command, command_table, legend
+from wmplay.play.keys import Command, command_table
+from wmplay.play.legend import legend
 from wmplay.play.session import Session
 from wmplay.play.terminal_text import curve, key_lines, notice, side, strip
 

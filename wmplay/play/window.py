@@ -12,7 +12,8 @@ import pygame
 from wmplay.core.errors import WmplayError
 from wmplay.play.canvas import Canvas
 from wmplay.play.controls import Pointer
-from wmplay.play.keys import Command, command_table, legend
+from wmplay.play.keys import Command, command_table
+from wmplay.play.legend import legend
 from wmplay.play.session import Session
 
 # SDL opens these without complaint where there is no display; what is drawn there nobody sees.
