@@ -1,5 +1,9 @@
-"""The one error of this package that a user can cause: a game that cannot be made or breaks its promises."""
+"""The errors of this package that a user can cause: a game that cannot be made or breaks its promises."""
 
 
 class GameError(ValueError):
     """A sentence that says what is wrong with a game, and where."""
+
+
+class ParameterError(GameError):
+    """A parameter that the game does not have."""

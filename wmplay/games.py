@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
-from envs.errors import GameError
+from envs.errors import GameError, ParameterError
 from wmplay.agents.protocol import Agent
 from wmplay.core.catalog import PLAYERS, Game, load
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
@@ -40,7 +40,9 @@ def of_slot(slot: SlotInfo | str | Path) -> Game:
     return dataclasses.replace(game, params={**game.params, **info.game_params})
 
 
-def make(game: Game | str, *, render_mode: str | None = None, seed: int | None = None, **params: Any) -> gymnasium.Env:
+def make(
+    game: Game | str, /, *, render_mode: str | None = None, seed: int | None = None, **params: Any
+) -> gymnasium.Env:
     """The game as a Gymnasium env whose observation is uint8 [H, W, 3] or float32 [S].
 
     `params` override the game's own; `seed` seeds the action space. Raises WmplayError if it cannot be made.
@@ -56,9 +58,10 @@ def make(game: Game | str, *, render_mode: str | None = None, seed: int | None =
 
             env = make_game(game.id, render_mode=render_mode, **settings)
     except GameError as why:
-        raise WmplayError(str(why)) from why
+        kind = UsageError if isinstance(why, ParameterError) else WmplayError
+        raise kind(str(why)) from why
     except (gymnasium.error.Error, ValueError, TypeError, ImportError, AttributeError) as why:
-        raise WmplayError(f"The game {game.short or game.id} cannot be made: {why}") from why
+        raise _unmade(game, why, settings) from why
     specs(env)
     if seed is not None:
         env.action_space.seed(seed)
@@ -76,7 +79,17 @@ def make_vec(game: Game | str, num_envs: int, **params: Any) -> gymnasium.vector
     try:
         return gymnasium.make_vec(game.id, num_envs, autoreset_mode="DISABLED", **settings)
     except (gymnasium.error.Error, ValueError, TypeError, ImportError, AttributeError) as why:
-        raise WmplayError(f"The game {game.short or game.id} cannot be made: {why}") from why
+        raise _unmade(game, why, settings) from why
+
+
+def _unmade(game: Game, why: Exception, settings: Mapping[str, Any]) -> WmplayError:
+    """The sentence for a game that cannot be made like this."""
+    from envs.adapters import unknown_parameter
+
+    name = game.short or game.id
+    if unknown := unknown_parameter(why, name, game.id, settings):
+        return UsageError(unknown)
+    return WmplayError(f"The game {name} cannot be made: {why}")
 
 
 def specs(env: Any) -> tuple[ObservationSpec, ActionSpec]:

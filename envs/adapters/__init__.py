@@ -10,12 +10,13 @@ import envs
 from envs.adapters.find import is_own_class, make_raw
 from envs.adapters.game import AdaptedGame, GameInfo, best_view, describe
 from envs.adapters.keys import KeyTable, action_names, propose_axes, propose_keys
+from envs.adapters.parameters import known_parameters, unknown_parameter
 from envs.autoreset import as_mode
 from envs.errors import GameError
 
 __all__ = [
-    "GameError", "GameInfo", "action_names", "describe", "keys_of", "make_game", "make_game_vec", "propose_axes",
-    "propose_keys",
+    "GameError", "GameInfo", "action_names", "describe", "keys_of", "known_parameters", "make_game", "make_game_vec",
+    "propose_axes", "propose_keys", "unknown_parameter",
 ]  # fmt: skip
 
 # A class of one's own that never says it is over is cut off after so many steps.
@@ -24,6 +25,7 @@ OWN_CLASS_STEPS = 1000
 
 def make_game(
     spec: str,
+    /,
     *,
     size: int = 64,
     seed: int | None = None,

@@ -14,7 +14,8 @@ from gymnasium import error
 import envs
 from envs.adapters.blame import blame, line_of
 from envs.adapters.own_class import adapt_instance
-from envs.errors import GameError
+from envs.adapters.parameters import unknown_parameter
+from envs.errors import GameError, ParameterError
 
 # Well-known games that live in packages of their own: start of the id, module to import, what to install.
 _PACKAGES = (
@@ -52,6 +53,8 @@ def make_raw(spec: str, render_mode: str | None, params: dict[str, Any]) -> gymn
     except error.Error as why:
         raise GameError(f"{spec} cannot be made: {_one_line(why)}") from why
     except (TypeError, ValueError, AttributeError, ImportError, OSError, RuntimeError, AssertionError) as why:
+        if unknown := unknown_parameter(why, spec, spec, params):
+            raise ParameterError(unknown) from why
         raise GameError(f"{spec} cannot be made: {type(why).__name__}: {_one_line(why)}") from why
 
 
@@ -77,7 +80,12 @@ def _make_class(module_name: str, name: str, spec: str, params: dict[str, Any]) 
     if not callable(maker):
         raise GameError(f"{spec} is a {type(maker).__name__}, not a class.")
     with blame(f"{spec}({', '.join(f'{k}={v!r}' for k, v in params.items())})"):
-        game = maker(**params)
+        try:
+            game = maker(**params)
+        except TypeError as why:
+            if unknown := unknown_parameter(why, spec, maker, params):
+                raise ParameterError(unknown) from why
+            raise
     return adapt_instance(game, spec)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 Cli = Callable[..., object]
 
 
@@ -35,13 +37,58 @@ def test_a_variant_is_saved_shown_and_forgotten(home: Path, run_cli: Cli) -> Non
     assert run_cli("games", "show", "wheel5").code == 3
 
 
-def test_a_parameter_the_game_does_not_have_is_told_now(home: Path, run_cli: Cli) -> None:
-    """Not in the middle of a training."""
-    done = run_cli("games", "save", "ice", "grid_world", "-p", "slap=0.2")
-    assert done.code != 0
-    assert "slap" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    ("game", "param", "says"),
+    [
+        ("grid_world", "slap=0.2", "no parameter 'slap' (did you mean slip?); it has size, walls, hazards, slip"),
+        ("car_racing", "foo=1", "no parameter 'foo'; it has continuous, action_repeat"),
+        ("cartpole", "game=1", "it takes none"),
+        ("Acrobot-v1", "arms=3", "Acrobot-v1 has no parameter 'arms'"),
+        ("maze.py:Maze", "sise=3", "Maze has no parameter 'sise' (did you mean size?)"),
+        ("grid_world", "render_mode=human", "render_mode is no parameter"),
+        ("grid_world", "seed=1", "--seed"),
+    ],
+)
+def test_a_parameter_the_game_does_not_have_is_told_now(
+    home: Path, tmp_path: Path, run_cli: Cli, game: str, param: str, says: str
+) -> None:
+    """Not in the middle of a training, and with the names it could have been."""
+    (tmp_path / "maze.py").write_text(MAZE)
+    for words in (("games", "save", "ice", game, "-p", param), ("play", game, "--param", param, "--steps", 1)):
+        done = run_cli(*words, env={"SDL_VIDEODRIVER": "dummy"})
+        assert done.code == 2 and says in done.stderr, done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
     assert not (home / "variants.json").exists()
+
+
+def test_a_class_in_a_file_is_a_game_everywhere(home: Path, tmp_path: Path, run_cli: Cli) -> None:
+    """The README's way of bringing a game: its file, its class, and parameters that can be kept."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "maze.py").write_text(MAZE)
+    done = run_cli("collect", "mine/maze.py:Maze", "--steps", 30, "--name", "some")
+    assert done.code == 0, done.stderr
+    done = run_cli("games", "save", "big", "./mine/maze.py:Maze", "--param", "size=32")
+    assert done.code == 0, done.stderr
+    assert run_cli("play", "big", "--terminal", "--steps", 3).code == 0
+    assert run_cli("data", "--json").json[0]["game"] == "mine/maze.py:Maze"
+
+
+MAZE = """
+import numpy as np
+
+
+class Maze:
+    action_space = 4
+
+    def __init__(self, size=64):
+        self.size = size
+
+    def reset(self):
+        return np.zeros((3, self.size, self.size), np.uint8)
+
+    def step(self, action):
+        return np.full((3, self.size, self.size), action, np.uint8), 0.0, False, {}
+"""
 
 
 def test_a_misspelt_game_gets_the_near_ones(home: Path, run_cli: Cli) -> None:

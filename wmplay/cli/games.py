@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from wmplay.cli.output import confirm, emit_json, say, table
-from wmplay.core import catalog, config, variants
+from wmplay.cli.play import parameters
+from wmplay.core import catalog, variants
 from wmplay.core.errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -43,12 +44,7 @@ def save(
     json: Json = False,
 ) -> None:
     """Save a game with these parameters under a name; from then on it is a game everywhere."""
-    params: dict[str, Any] = {}
-    for text in param or []:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"{text!r} is not of the form name=value.")
-        params[key.strip()] = config.parse_value(value.strip())
+    params = parameters(param or [])
     base = variants.find_game(game)
     observation, actions = _try(base, params)
     saved = variants.save_variant(name, base, params, observation, actions)

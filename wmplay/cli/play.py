@@ -23,6 +23,8 @@ Screenshot = Annotated[
     Path | None, typer.Option(help="Write a picture of the screen (.png; in the terminal .svg too) and end.")
 ]
 After = Annotated[int, typer.Option(min=0, help="Moments to play before the screenshot.")]
+# Names that many constructors have, and that are settled elsewhere.
+SETTLED = {"render_mode": "the window or the terminal decides how it draws", "seed": "give it as --seed"}
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
@@ -86,6 +88,8 @@ def parameters(given: list[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not equals or not key.isidentifier():
             raise UsageError(f"{text!r} is not of the form key=value.")
+        if key in SETTLED:
+            raise UsageError(f"{key} is no parameter of a game: {SETTLED[key]}.")
         try:
             found[key] = json.loads(value.lower() if value in ("True", "False") else value)
         except json.JSONDecodeError:

@@ -16,12 +16,13 @@ from wmplay.core.errors import NotFoundError, UsageError
 # `Namespace/Name-v3` or `Name-v3`, with an optional `module:` that Gymnasium imports first
 _GYMNASIUM_ID = re.compile(r"(?:[\w.]+:)?(?:[\w:.-]+/)?[\w:.-]+-v\d+")
 _CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_CLASS_IN_FILE = re.compile(r"(?P<file>[^:]+\.py):(?P<name>[A-Za-z_]\w*)")
 # The id of a game of which only recorded data exists.
 DATA_ONLY = "data/"
 
 
 def find_game(name: str) -> Game:
-    """The game with this short name, id, variant name, Gymnasium id or `module:Class`.
+    """The game with this short name, id, variant name, Gymnasium id, `module:Class` or `path/file.py:Class`.
 
     A game that wmplay does not know is returned with `observation` and `actions` empty until somebody makes it; whether
     it can be made is not tried here. Raises NotFoundError with near names if it can be none of these.
@@ -29,7 +30,10 @@ def find_game(name: str) -> Game:
     found = builtin_game(name) or _variant(name)
     if found is not None:
         return found
-    if _CLASS.fullmatch(name) or _GYMNASIUM_ID.fullmatch(name):
+    in_file = _CLASS_IN_FILE.fullmatch(name)
+    if in_file:
+        name = f"{Path(in_file['file']).as_posix()}:{in_file['name']}"  # ./maze.py is maze.py
+    if in_file or _CLASS.fullmatch(name) or _GYMNASIUM_ID.fullmatch(name):
         return Game(id=name, short="", title=name, observation="", actions="", fps=30)
     known = [*(g.short for g in GAMES), *(g.id for g in GAMES), *_stored()]
     near = difflib.get_close_matches(name, known, 3)
