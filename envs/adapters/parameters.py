@@ -39,7 +39,9 @@ def known_parameters(maker: str | Callable[..., Any]) -> tuple[str, ...]:
             return ()
         make = load_env_creator(entry) if isinstance(entry, str) else entry
     names: list[str] = []
-    for call in [c.__init__ for c in make.__mro__ if "__init__" in vars(c)] if isinstance(make, type) else [make]:
+    for call in (
+        [vars(c)["__init__"] for c in make.__mro__ if "__init__" in vars(c)] if isinstance(make, type) else [make]
+    ):
         try:
             parameters = inspect.signature(call).parameters.values()
         except (TypeError, ValueError):  # written in C: it does not tell
