@@ -142,10 +142,10 @@ def examine() -> list[Check]:
     return found
 
 
-def _examine_slot(slot: str, json: bool) -> None:
+def _examine_slot(slot: str, json: bool, device: str) -> None:
     from wmplay.evaluate.diagnosis import diagnose
 
-    findings = diagnose(slot)
+    findings = diagnose(slot, device)
     if json:
         emit_json([asdict(finding) for finding in findings])
         return
@@ -159,10 +159,11 @@ def register(app: typer.Typer) -> None:
     def doctor(
         slot: Annotated[str | None, typer.Argument(help="A slot: say what is wrong with its model.")] = None,
         json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+        device: Annotated[str, typer.Option(help="For a slot: auto, cpu, cuda or mps.")] = "auto",
     ) -> None:
         """What is installed, what works, what to do about the rest; with a slot, what ails its model."""
         if slot is not None:
-            _examine_slot(slot, json)
+            _examine_slot(slot, json, device)
             return
         checks = examine()
         if json:

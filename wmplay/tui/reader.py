@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wmplay.core.errors import WmplayError
 from wmplay.tui.details import MINOR, DetailReader
+from wmplay.tui.health import HealthWatch
 from wmplay.tui.run_watch import RunWatch
-from wmplay.tui.snapshot import DatasetRow, GameRow, JobRow, SlotRow, Snapshot, Subject
+from wmplay.tui.snapshot import DatasetRow, GameRow, Health, JobRow, SlotRow, Snapshot, Subject
 from wmplay.tui.tasks import TaskStore
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class CoreReader:
         self._tasks = tasks
         self._details = DetailReader()
         self._runs = RunWatch()
+        self._health: HealthWatch | None = None
         self._slow_at = 0.0
         self._games: tuple[GameRow, ...] = ()
         self._slots: tuple[SlotRow, ...] = ()
@@ -55,15 +58,18 @@ class CoreReader:
         self._jobs = tuple(job_row(job) for job in jobs)
         if time.monotonic() - self._slow_at > SLOW_S or not self._games:
             self._read_slowly()
-        folders = {row.name: row.path for row in self._slots}
+        rows = {row.name: row for row in self._slots}
         detail = None
         if focus is not None:
             slot = focus.key
             if focus.kind == "job":
                 slot = next((row.slot for row in self._jobs if row.id == focus.key), "")
-            if focus.kind == "game" or slot in folders:
-                read = self._details.read
-                detail = _try(problems, f"details of {focus.key}", lambda: read(focus, folders.get(slot, "")), None)
+            if focus.kind == "game" or slot in rows:
+                read, row = self._details.read, None if focus.kind == "game" else rows[slot]
+                folder = row.path if row else ""
+                detail = _try(problems, f"details of {focus.key}", lambda: read(focus, folder), None)
+                health = _try(problems, f"health of {focus.key}", lambda: self._light(row, rows), None)
+                detail = detail and replace(detail, health=health)
         return Snapshot(
             games=self._games,
             jobs=self._jobs,
@@ -80,6 +86,15 @@ class CoreReader:
         """Close the connections to the runs."""
         self._details.close()
         self._runs.close()
+        if self._health is not None:
+            self._health.close()
+
+    def _light(self, row: SlotRow | None, rows: dict[str, SlotRow]) -> Health | None:
+        from wmplay.core import paths
+
+        if self._health is None:
+            self._health = HealthWatch(paths.cache_dir() / "health")
+        return self._health.look(row, rows)
 
     def _read_slowly(self) -> None:
         from wmplay.core import episodes, slots
@@ -158,6 +173,7 @@ def slot_row(info: SlotInfo) -> SlotRow:
             f"{how.replace('_', ' ')} {source}" for how, source in info.lineage.items() if isinstance(source, str)
         ),
         path=str(info.path),
+        weights=str(info.files.get("world.safetensors", {}).get("sha256", "")),
         figures=_figures(info.metrics),
     )
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Kind = Literal["game", "job", "slot"]
+Light = Literal["ok", "look", "bad", "unknown", "examining"]
 TaskState = Literal["running", "done", "failed", "ended"]
 ACTIVE = ("queued", "running", "paused")
 
@@ -91,6 +92,7 @@ class SlotRow:
     has_agent: bool = False
     lineage: str = ""
     path: str = ""
+    weights: str = ""  # sha256 of the weights
     figures: tuple[tuple[str, str], ...] = ()
 
 
@@ -138,6 +140,16 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Health:
+    """The model doctor's verdict on a slot. `current` False: on weights that were replaced since."""
+
+    light: Light
+    sentence: str
+    remedy: str = ""
+    current: bool = True
+
+
+@dataclass(frozen=True)
 class Detail:
     """More about the selected subject. Equal `version`s mean equal content: nothing to draw."""
 
@@ -147,6 +159,7 @@ class Detail:
     strip: np.ndarray | None = None  # uint8 [3, K, H, W, 3]: real, dream, difference
     clip: Clip | None = None
     table: tuple[tuple[str, ...], ...] = ()  # the report card's figures, header first
+    health: Health | None = None
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,36 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from wmplay.tui.snapshot import Detail, Snapshot, Subject
+from wmplay.tui.snapshot import Detail, Health, Snapshot, Subject
 from wmplay.tui.text import ago, bar, count, duration, size
 from wmplay.tui.widgets.rows import MUTED, glyph
 
 Part = str | tuple[str, str] | Content
 LABEL = 9
+LIGHTS = {"ok": ("●", "$success"), "look": ("●", "$warning"), "bad": ("●", "$error"), "unknown": ("○", MUTED)}
 
 
 def facts(state: Snapshot, subject: Subject) -> Content:
     """The facts about the selection."""
     if not state.exists(subject):
         return Content.styled("It is no longer there.", MUTED)
-    return {"game": _game, "job": _job, "slot": _slot}[subject.kind](state, subject.key)
+    told = {"game": _game, "job": _job, "slot": _slot}[subject.kind](state, subject.key)
+    mine = state.detail is not None and state.detail.subject == subject
+    health = state.detail.health if state.detail is not None and mine else None
+    if health is None:
+        return told
+    # Of a job one first wants to know whether it goes on; of a slot whether the model is any good.
+    return _lines([told, light(health)] if subject.kind == "job" else [light(health), told])
+
+
+def light(health: Health) -> Content:
+    """The model doctor's light: green, amber or red, why, and what to do about it."""
+    if health.light == "examining":
+        return _line("model", ("◌ the doctor looks at it next", MUTED))
+    sign, colour = LIGHTS[health.light]
+    older = () if health.current else ((" (weights of a moment ago)", MUTED),)
+    said = _line("model", (f"{sign} {health.light}", f"bold {colour}"), f"  {health.sentence}", *older)
+    return _lines([said, Content.styled(health.remedy, MUTED)]) if health.remedy else said
 
 
 def hint(state: Snapshot, subject: Subject, detail: Detail | None) -> str:
