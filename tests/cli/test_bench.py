@@ -36,12 +36,24 @@ def test_every_part_gives_rows_with_the_promised_fields(run_cli, home) -> None:
     assert list((home / "episodes").glob("*")) == [], "nothing of it stays"
 
 
+def test_more_data_than_memory_is_measured_and_goes_again(run_cli, home) -> None:
+    """Who has long recordings and a small machine learns whether training will wait for its disk."""
+    done = run_cli("bench", "data", "--gigabytes", "0.3", "--memory", "1", "--seconds", "0.02", "--json")
+    assert done.code == 0, done.stderr
+    rows = [row for row in done.json if "memory" in row]
+    assert {(row["batch"], row["length"]) for row in rows} >= {(16, 32), (64, 32), (256, 1)}
+    assert {row["memory"] for row in rows} <= {"1 GB", "not limited, uncached"}
+    assert not list(home.glob(".bench-*"))
+
+
 @pytest.mark.parametrize(
     ("wrong", "code", "word"),
     [
         (("gmaes",), 2, "choose one of games"),
         (("dreams", "--preset", "huge"), 2, "choose one of tiny"),
         (("dreams", "--seconds", "0"), 2, "more than 0"),
+        (("data", "--gigabytes", "-1"), 2, "more than 0"),
+        (("data", "--gigabytes", "1e7"), 2, "need more room"),
         (("dreams", "--family", "gan"), 3, "There is no family"),
     ],
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.conftest import VECTOR, record
-from wmplay.core import segments
+from wmplay.core import rows
 from wmplay.core.episodes import Dataset
 from wmplay.core.errors import UsageError, WmplayError
 from wmplay.core.segments import SegmentArrays, SegmentSampler
@@ -127,7 +128,7 @@ def test_reading_ahead_of_a_large_dataset_changes_no_batch(
     record(folder, [70, 5])
     data = [Dataset(folder), Dataset(record(tmp_path / "b", [9]))]
     plain = SegmentSampler(data, 16, 8, 5, boundaries)  # type: ignore[arg-type]
-    monkeypatch.setattr(segments, "_LARGE", 0)
+    monkeypatch.setattr(rows, "LARGE", 0)
     ahead = SegmentSampler(data, 16, 8, 5, boundaries)  # type: ignore[arg-type]
     assert all(same(plain.sample(), ahead.sample()) for _ in range(200))
     assert plain.state_dict() == ahead.state_dict()
@@ -173,3 +174,26 @@ def test_batches_can_be_drawn_into_given_memory(tmp_path: Path) -> None:
     batch = SegmentSampler(data, 4, 8, 0).sample(out)
     assert batch.observation is out
     assert same(batch, SegmentSampler(data, 4, 8, 0).sample())
+
+
+def test_a_large_file_cut_short_while_it_is_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A memory map would end the whole training with a bus error."""
+    monkeypatch.setattr(rows, "LARGE", 0)
+    folder = record(tmp_path / "a", LENGTHS)
+    sampler = SegmentSampler([Dataset(folder)], 16, 8, 5)
+    os.truncate(folder / "shard-00000" / "observations.npy", 300)
+    with pytest.raises(WmplayError, match=r"observations\.npy was cut short"):
+        sampler.sample()
+
+
+def test_a_large_dataset_keeps_no_file_open_once_its_sampler_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phase after the other would run into the system's limit of open files."""
+    monkeypatch.setattr(rows, "LARGE", 0)
+    data = [Dataset(record(tmp_path / "a", LENGTHS))]
+    SegmentSampler(data, 16, 8, 5).sample()
+    kept = set(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else set()
+    for _ in range(5):
+        SegmentSampler(data, 16, 8, 5).sample()
+    assert not kept or set(os.listdir("/proc/self/fd")) <= kept

@@ -20,6 +20,10 @@ def bench(
     family: Annotated[str | None, typer.Option(help="Only this family of world models.")] = None,
     preset: Annotated[str, typer.Option(help="Size of the world models: tiny, small or base.")] = "small",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    gigabytes: Annotated[
+        float | None, typer.Option(help="data: also segments from so much data, made for this and removed.")
+    ] = None,
+    memory: Annotated[float, typer.Option(help="With --gigabytes: GB of memory, the system's cache included.")] = 1.0,
 ) -> None:
     """Measure how fast this machine plays, records, dreams and trains; all figures in about two minutes."""
     parts = PARTS if part is None else (part,)
@@ -29,8 +33,18 @@ def bench(
         raise UsageError(f"There is no preset {preset!r}; choose one of {', '.join(catalog.PRESETS)}.")
     if not 0 < seconds < 3600:
         raise UsageError(f"--seconds must be more than 0 and less than an hour, not {seconds}.")
+    if gigabytes is not None and not (gigabytes > 0 and memory > 0):
+        raise UsageError(f"--gigabytes and --memory must be more than 0, not {gigabytes} and {memory}.")
     families = [f.name for f in catalog.FAMILIES] if family is None else [catalog.family(family).name]
+    if gigabytes is not None and "data" in parts:
+        from wmplay.bench.large import check_room
+
+        check_room(gigabytes)
     rows = [row for name in parts for row in _measure(name, families, preset, device, seconds)]
+    if gigabytes is not None and "data" in parts:
+        from wmplay.bench.large import measure_large
+
+        rows += measure_large(gigabytes, memory, seconds, say)
     if as_json:
         emit_json(rows)
         return
@@ -61,7 +75,7 @@ def _measure(part: str, families: list[str], preset: str, device: str, seconds: 
 # How the rows of a part begin their `what`, and the columns that people are shown of them.
 _COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "games": ("game drawing", ("game", "what", "batch", "median", "low", "high", "unit", "gymnasium", "ratio")),
-    "data": ("recording segments", ("what", "batch", "median", "low", "high", "unit")),
+    "data": ("recording segments", ("what", "batch", "median", "low", "high", "unit", "memory")),
     "dreams": ("dream", ("family", "game", "what", "batch", "median", "low", "high", "unit", "p99_ms", "weights")),
     "training": (
         "training",

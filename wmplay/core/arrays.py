@@ -10,13 +10,17 @@ import numpy as np
 
 from wmplay.core.errors import WmplayError
 
-_HEADER = 256  # bytes; room for any shape of ours, and the data stays aligned
+_HEADER = 256  # bytes; room for any shape of ours
+_PAGE = 4096  # bytes; where rows fill whole pages of memory (64×64 frames fill three), no row shall touch one more
 
 
 def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """A .npy version 1.0 header padded to a fixed length (numpy.lib.format: magic, version, length, dict, newline)."""
+    """A .npy version 1.0 header padded to a length that never changes (numpy.lib.format: magic, version, length, dict,
+    newline)."""
+    row = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
+    length = _PAGE if row and row % _PAGE == 0 else _HEADER
     text = repr({"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape})
-    body = text.encode("latin1").ljust(_HEADER - 11) + b"\n"
+    body = text.encode("latin1").ljust(length - 11) + b"\n"
     return b"\x93NUMPY\x01\x00" + len(body).to_bytes(2, "little") + body
 
 
@@ -27,16 +31,17 @@ def append(path: Path, rows: np.ndarray, count: int) -> None:
     failed write (disk full) raises OSError and leaves the old rows.
     """
     shape = (count + len(rows), *rows.shape[1:])
+    header = _header(rows.dtype, shape)
     data = np.ascontiguousarray(rows)
     with path.open("r+b" if count else "wb", buffering=0) as file:
         if not count:
             file.write(_header(rows.dtype, (0, *rows.shape[1:])))
-        file.seek(_HEADER + count * rows.dtype.itemsize * int(np.prod(rows.shape[1:], dtype=np.int64)))
+        file.seek(len(header) + count * rows.dtype.itemsize * int(np.prod(rows.shape[1:], dtype=np.int64)))
         view = memoryview(data.reshape(-1).view(np.uint8).data)
         while len(view):  # one call may write less than it is given
             view = view[file.write(view) or 0 :]
         file.seek(0)
-        file.write(_header(rows.dtype, shape))
+        file.write(header)
 
 
 def open_array(path: Path) -> np.ndarray:

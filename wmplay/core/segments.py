@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -10,9 +10,11 @@ import numpy as np
 
 from wmplay.core.episodes import FIRST, TERMINATED, Dataset
 from wmplay.core.errors import UsageError, WmplayError
+from wmplay.core.rows import Rows
 
-# Bytes of observations from which on the system is asked to read ahead; less is in its cache soon anyway.
-_LARGE = 256 << 20
+# Batches that are drawn ahead, so that the disk fetches their rows while others compute: more of small ones, because
+# a disk is fast only if it is asked for much at once, up to so many bytes.
+_AHEAD, _MOST_AHEAD, _AHEAD_BYTES = 2, 8, 16 << 20
 
 
 class SegmentArrays(NamedTuple):
@@ -28,6 +30,15 @@ class SegmentArrays(NamedTuple):
     terminated: np.ndarray
     first: np.ndarray
     mask: np.ndarray
+
+
+class _Drawn(NamedTuple):
+    """A batch to come: first row [B] of each segment, how many of its rows [B] are real, and where the generator stood
+    before the batch was drawn."""
+
+    starts: np.ndarray
+    counts: np.ndarray
+    state: dict[str, Any]
 
 
 class SegmentSampler:
@@ -68,22 +79,19 @@ class SegmentSampler:
         # How many windows an episode has; see the class for why this makes every row equally likely.
         self._windows = np.cumsum(np.where(lengths <= length, length, lengths + length - 1))
         self._random = np.random.Generator(np.random.PCG64(seed))
-        # Where the generator stood before the batch in `_next`, which was drawn ahead, was drawn.
-        self._state: dict[str, Any] = dict(self._random.bit_generator.state)
-        self._next: tuple[np.ndarray, np.ndarray | None, np.ndarray] | None = None
-        self._shape = self._sources[0].shape[1:]
-        self._dtype = self._sources[0].dtype
-        self._large = sum(source.nbytes for source in self._sources) > _LARGE
+        self._drawn: deque[_Drawn] = deque()
+        self._observations = Rows(self._sources)
+        size = batch * length * self._sources[0][:1].nbytes
+        self._ahead = min(max(_AHEAD_BYTES // max(1, size), _AHEAD), _MOST_AHEAD)
 
     def sample(self, out: np.ndarray | None = None) -> SegmentArrays:
         """The next batch. out: where to put the observations, for instance pinned memory; else new memory."""
-        starts, begins, counts = self._next or self._draw()
-        # The batch after this one is drawn already and the system told to read it: the disk works while others compute.
-        self._state = dict(self._random.bit_generator.state)
-        self._next = self._draw()
-        self._announce(self._next[0], self._next[2])
+        while len(self._drawn) <= self._ahead:
+            self._drawn.append(self._draw())
+            self._announce(self._drawn[-1])
+        starts, counts, _ = self._drawn[0]
         if out is None:
-            out = np.empty((self.batch, self.length, *self._shape), self._dtype)
+            out = np.empty((self.batch, self.length, *self._observations.shape), self._observations.dtype)
         columns = np.arange(self.length)
         mask = columns < counts[:, None]
         index = (starts[:, None] + columns) % self.rows
@@ -92,13 +100,14 @@ class SegmentSampler:
             self._copy(out[b], int(starts[b]), int(counts[b]))
         action, reward = self._actions[index], self._rewards[index]
         terminated, first = self._terminated[index] & mask, self._first[index] & mask
-        if begins is not None:
+        if self.boundaries == "pad":
             action[~mask], reward[~mask] = 0, 0
+        self._drawn.popleft()  # last: what could not be read is still to come
         return SegmentArrays(out, action, reward, terminated, first, mask)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the sampler is, as JSON-ready data; loading it makes the next batches the same ones."""
-        return {"rows": self.rows, "random": _plain(self._state)}
+        return {"rows": self.rows, "random": _plain(self._state())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where `state_dict` was taken. Raises WmplayError if the data is not the same any more."""
@@ -108,12 +117,16 @@ class SegmentSampler:
                 " so the run cannot go on exactly as before."
             )
         self._random.bit_generator.state = dict(state["random"])
-        self._state, self._next = dict(state["random"]), None
+        self._drawn.clear()
 
-    def _draw(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-        """First row [B] of each segment, None or that again, and how many rows [B] are real."""
+    def _state(self) -> dict[str, Any]:
+        """Where the generator stood before the next batch, which may be drawn already."""
+        return self._drawn[0].state if self._drawn else dict(self._random.bit_generator.state)
+
+    def _draw(self) -> _Drawn:
+        state = dict(self._random.bit_generator.state)
         if self.boundaries == "cross":
-            return self._random.integers(0, self.rows, self.batch), None, np.full(self.batch, self.length)
+            return _Drawn(self._random.integers(0, self.rows, self.batch), np.full(self.batch, self.length), state)
         ticket = self._random.integers(0, int(self._windows[-1]), self.batch)
         episode = np.searchsorted(self._windows, ticket, side="right")
         begin, stop = self._episode_starts[episode], self._episode_stops[episode]
@@ -122,26 +135,15 @@ class SegmentSampler:
         window = begin - slack + self._random.integers(0, np.where(whole, 1, stop - begin + slack))
         starts = np.where(whole, begin, np.maximum(window, begin))
         counts = np.where(whole, stop - begin, np.minimum(window + self.length, stop) - starts)
-        return starts, begin, counts
+        return _Drawn(starts, counts, state)
 
-    def _announce(self, starts: np.ndarray, counts: np.ndarray) -> None:
-        """Ask the system to read these rows ahead, all at once instead of one page fault after the other."""
-        if not self._large:
-            return
-        row = self._dtype.itemsize * int(np.prod(self._shape))
-        pieces = np.searchsorted(self._starts, starts, side="right") - 1
-        for start, count, piece in zip(starts.tolist(), counts.tolist(), pieces.tolist(), strict=True):
-            source = self._sources[piece]
-            mapped = getattr(source, "_mmap", None)
-            if mapped is None or not hasattr(mapped, "madvise"):
-                continue
-            # Rows beyond the end of the piece lie elsewhere and are left to chance: they are few.
-            first = int(self._offsets[piece]) + start - int(self._starts[piece])
-            count = min(count, len(source) - first)
-            begin = source.offset % mmap.ALLOCATIONGRANULARITY + first * row  # type: ignore[attr-defined]
-            aligned = begin // mmap.PAGESIZE * mmap.PAGESIZE
-            length = min(begin + count * row, len(mapped)) - aligned
-            mapped.madvise(mmap.MADV_WILLNEED, aligned, length)
+    def _announce(self, drawn: _Drawn) -> None:
+        """Let the disk fetch the rows of a batch to come. Rows over the end of a piece are left to chance: few are."""
+        pieces = np.searchsorted(self._starts, drawn.starts, side="right") - 1
+        firsts = self._offsets[pieces] + drawn.starts - self._starts[pieces]
+        counts = np.minimum(drawn.counts, self._stops[pieces] - drawn.starts)
+        for piece, first, count in zip(pieces.tolist(), firsts.tolist(), counts.tolist(), strict=True):
+            self._observations.announce(piece, first, count)
 
     def _copy(self, out: np.ndarray, start: int, count: int) -> None:
         """Observations of `count` rows from `start` on, over shards and round the ring, into out; zeros after."""
@@ -151,7 +153,7 @@ class SegmentSampler:
             row = start + done - int(self._starts[piece])
             take = min(count - done, int(self._stops[piece] - self._starts[piece]) - row)
             at = int(self._offsets[piece]) + row
-            out[done : done + take] = self._sources[piece][at : at + take]
+            self._observations.read(piece, at, out[done : done + take])
             done += take
             piece += 1
             if piece == len(self._sources):
