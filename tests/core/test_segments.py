@@ -193,7 +193,7 @@ def test_a_large_dataset_keeps_no_file_open_once_its_sampler_is_gone(
     monkeypatch.setattr(rows, "LARGE", 0)
     data = [Dataset(record(tmp_path / "a", LENGTHS))]
     SegmentSampler(data, 16, 8, 5).sample()
-    kept = set(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else set()
+    kept = set(Path("/proc/self/fd").iterdir()) if Path("/proc/self/fd").exists() else set()
     for _ in range(5):
         SegmentSampler(data, 16, 8, 5).sample()
-    assert not kept or set(os.listdir("/proc/self/fd")) <= kept
+    assert not kept or set(Path("/proc/self/fd").iterdir()) <= kept
