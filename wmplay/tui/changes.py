@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from wmplay.tui.snapshot import Snapshot, Subject
+from wmplay.tui.snapshot import Kind, Snapshot, Subject
 
 
-def first_subject(state: Snapshot) -> Subject | None:
-    """What a person most likely wants to see: a running job, else the newest slot, else a game."""
-    for row in state.jobs:
-        if row.state in ("running", "queued", "paused"):
-            return Subject("job", row.id)
-    readable = [row for row in state.slots if row.ok]
-    if readable:
-        return Subject("slot", max(readable, key=lambda row: row.updated).name)
-    return Subject("game", state.games[0].short) if state.games else None
+def first_subject(state: Snapshot, kind: Kind | None = None) -> Subject | None:
+    """What a person most likely wants to see: a running job, else the newest slot, else a game; or one of a kind."""
+    jobs = [row for row in state.jobs if kind == "job" or row.state in ("running", "queued", "paused")]
+    slots = [row for row in state.slots if row.ok]
+    if jobs and kind in (None, "job"):
+        return Subject("job", jobs[0].id)
+    if slots and kind in (None, "slot"):
+        return Subject("slot", max(slots, key=lambda row: row.updated).name)
+    return Subject("game", state.games[0].short) if state.games and kind in (None, "game") else None
 
 
 def between(before: Snapshot, after: Snapshot, *, first: bool) -> list[tuple[str, str]]:

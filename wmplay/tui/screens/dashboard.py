@@ -33,6 +33,7 @@ class DashboardScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*commands.bindings()]
     COMMANDS: ClassVar = {CommandProvider}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-broad")]  # noqa: RUF012 - as Textual types it
+    AUTO_FOCUS = ""  # until there is a selection, a list has the focus only where the person put it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
 
     app: WmplayApp
@@ -41,6 +42,7 @@ class DashboardScreen(Screen[None]):
         super().__init__()
         self.state = Snapshot()
         self.subject: Subject | None = None
+        self._early: list[str] = []  # commands typed before there was anything to act on
         self.awaited = ""  # a slot whose new job shall be selected as soon as it is there
 
     def compose(self) -> ComposeResult:
@@ -89,7 +91,7 @@ class DashboardScreen(Screen[None]):
                 self.awaited = ""
                 self.choose(Subject("job", job.id))
             elif self.subject is None or not state.exists(self.subject):
-                self.choose(changes.first_subject(state))
+                self._choose_first()
             self.query_one(DetailPane).show(state, self.subject)
             self._draw_tasks()
             self._draw_title()
@@ -97,6 +99,10 @@ class DashboardScreen(Screen[None]):
                 self._draw_keys()
         for level, line in changes.between(before, state, first=first):
             self.say(line, level)
+        if self.subject is not None:
+            early, self._early = self._early, []
+            for id_ in early:
+                self.action_do(id_)
 
     def panel(self, name: str) -> ListPanel:
         """The list of `games`, `jobs` or `slots`."""
@@ -120,6 +126,14 @@ class DashboardScreen(Screen[None]):
             panel.focus()
         self.app.poller.focus(subject)
         self._draw_keys()
+
+    def _choose_first(self) -> None:
+        """Select what a person most likely wants to see, in the list they went to already if they did."""
+        gone_to = self.focused if isinstance(self.focused, ListPanel) and self.subject is None else None
+        kind = gone_to.kind if gone_to is not None else None
+        self.choose(changes.first_subject(self.state, kind) or changes.first_subject(self.state))
+        if gone_to is not None:
+            gone_to.focus()
 
     @on(SubjectSelected)
     def _selected(self, event: SubjectSelected) -> None:
@@ -177,5 +191,7 @@ class DashboardScreen(Screen[None]):
             self.query_one(DetailPane).next_metric()
         elif id_ == "quit":
             self.app.exit()
+        elif self.subject is None and id_ not in ("help", "problems"):
+            self._early.append(id_)
         else:
             self.app.desk.do(id_, self.state, self.subject)
