@@ -15,10 +15,11 @@ from wmplay.play.controls import Controls, Latch
 from wmplay.play.engine import Settings
 from wmplay.play.keys import GAMES, command_table, game_keys
 from wmplay.play.legend import legend
+from wmplay.play.lines import Lines
 from wmplay.play.opening import Wish, open_dream, open_game
 from wmplay.play.own_keys import applied, changed, written
 from wmplay.play.session import Session
-from wmplay.play.terminal import Lines, PlayTerminal
+from wmplay.play.terminal import PlayTerminal
 
 GRID = ActionSpec("discrete", n=4)
 CAR = ActionSpec("box", low=(-1.0, 0.0, 0.0), high=(1.0, 1.0, 1.0))

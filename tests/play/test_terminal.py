@@ -19,9 +19,10 @@ from wmplay.play.controls import Controls
 from wmplay.play.engine import Settings
 from wmplay.play.halfblock import HalfBlockView
 from wmplay.play.keys import GameKeys
+from wmplay.play.lines import Lines
 from wmplay.play.session import Session
 from wmplay.play.snapshot import picture, save
-from wmplay.play.terminal import Lines, PlayTerminal
+from wmplay.play.terminal import PlayTerminal
 from wmplay.play.twin import Twin
 
 Open = Callable[..., Session]
@@ -114,6 +115,45 @@ async def test_the_twin_shows_three_pictures_and_the_curve(clock: Clock) -> None
         assert len(app.query(HalfBlockView)) == 3
         assert "drift" in said(app, "curve") and "█" in said(app, "curve")
         assert "alone for" in said(app, "strip")
+
+
+@pytest.mark.parametrize("size", [(40, 10), (30, 8), (60, 17), (90, 22)])
+async def test_a_small_terminal_keeps_the_twins_pictures(clock: Clock, size: tuple[int, int]) -> None:
+    """In a corner of a split screen a person still sees real, dream and difference, and how to leave."""
+    settings = Settings("twin", 50.0, seed=7, clock=clock)
+    session = Twin(TinyGame(), TinyDream(off=4), Controls(KEYS, ACTION, 50.0), settings, lambda seen: seen)
+    app = PlayTerminal(session)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause(0.1)
+        views = list(app.query(HalfBlockView))
+        assert all(view.display and view.picture_region().height >= 4 for view in views)
+        assert max(view.region.bottom for view in views) <= app.query_one("#notice").region.y
+        assert said(app, "keys").rstrip().endswith("Q quit") and app.query_one("#keys").region.bottom == size[1]
+        assert app.query_one("#curve").display == (size[1] >= 22)
+        assert app.query_one("#strip").display == (size[1] >= 10)
+        if size[1] >= 10:
+            assert "drift" in said(app, "strip") and len(said(app, "strip").split("\n")[0]) <= size[0]
+
+
+async def test_a_terminal_too_small_says_how_large_it_must_be(clock: Clock) -> None:
+    settings = Settings("twin", 50.0, seed=7, clock=clock)
+    session = Twin(TinyGame(), TinyDream(), Controls(KEYS, ACTION, 50.0), settings, lambda seen: seen)
+    app = PlayTerminal(session)
+    async with app.run_test(size=(24, 7)) as pilot:
+        await pilot.pause(0.05)
+        assert "30×8 or larger" in said(app, "small") and app.query_one("#small").display
+        await pilot.resize_terminal(40, 10)
+        await pilot.pause(0.05)
+        assert not app.query_one("#small").display and app.query_one("#pictures").display
+
+
+async def test_one_picture_takes_the_room_of_a_narrow_terminal(open_session: Open) -> None:
+    """Else a phone's terminal shows a side bar and a stamp."""
+    app = PlayTerminal(open_session(TinyGame(), fps=50.0))
+    async with app.run_test(size=(40, 30)) as pilot:
+        await pilot.pause(0.05)
+        assert not app.query_one("#side").display and "return" in said(app, "strip")
+        assert app.query_one(HalfBlockView).picture_region().width == 40
 
 
 async def test_the_key_line_keeps_help_and_quit_and_help_shows_every_key(open_session: Open) -> None:

@@ -11,17 +11,17 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.geometry import Region
 from textual.timer import Timer
-from textual.widget import Widget
 
 from wmplay.core.errors import WmplayError
 from wmplay.play.controls import Latch, Pointer
 from wmplay.play.halfblock import HalfBlockView
 from wmplay.play.keys import Command, command_table
 from wmplay.play.legend import legend
+from wmplay.play.lines import Lines
 from wmplay.play.session import Session
-from wmplay.play.terminal_text import curve, key_lines, notice, side, strip
+from wmplay.play.terminal_room import NARROW, Room, room_for
+from wmplay.play.terminal_text import curve, key_lines, notice, one_line, side, strip
 
 # Figures change faster than anybody reads; redrawing them less often leaves the time and bytes to the picture.
 HUD_SECONDS = 0.12
@@ -37,28 +37,6 @@ def key_name(event: events.Key) -> str:
     return NAMES.get(event.key, event.key)
 
 
-class Lines(Widget):
-    """A few lines of text that change often: drawn again without a new layout."""
-
-    def __init__(self, content: Text | None = None, **widget: Any) -> None:
-        super().__init__(**widget)
-        self._content = content or Text()
-
-    def show(self, content: Text) -> None:
-        """Show this text; only lines that differ are drawn again."""
-        before, after = self._content.split("\n", allow_blank=True), content.split("\n", allow_blank=True)
-        self._content = content
-        if len(before) != len(after):
-            self.refresh()
-            return
-        changed = [row for row, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
-        if changed:
-            self.refresh(*(Region(0, row, self.size.width, 1) for row in changed))
-
-    def render(self) -> Text:
-        return self._content
-
-
 class PlayTerminal(App[None]):
     """A session on the terminal's screen, until it is quit or has made the asked number of ticks."""
 
@@ -70,6 +48,8 @@ class PlayTerminal(App[None]):
     .title { height: 1; width: 1fr; text-align: center; color: #d3d8e2; }
     #side { width: 26; height: 1fr; padding: 1 2 0 1; }
     #strip { height: 4; padding: 0 1; }
+    #small { height: 1fr; padding: 0 1; text-wrap: wrap; }
+    .narrow .several { padding: 0; }
     #curve { height: 4; padding: 0 1; color: #7aa2c9; }
     #notice { height: 1; text-align: center; }
     #keys { height: 1; padding: 0 1; background: #151a23; }
@@ -98,28 +78,27 @@ class PlayTerminal(App[None]):
         self._timer: Timer | None = None
         self._sleeping = False
         self._every_key = False
-        self._wide = len(session.panels()) > 1
+        self._several = len(session.panels()) > 1
+        self._room = Room(True, False, 0, "")
 
     def compose(self) -> ComposeResult:
         view = self.session.view()
         with Horizontal(id="pictures"):
             for panel in view.panels:
-                with Vertical(classes="panel several" if self._wide else "panel"):
+                with Vertical(classes="panel several" if self._several else "panel"):
                     if panel.title:
                         yield Lines(Text(panel.title, justify="center"), classes="title")
                     yield HalfBlockView(panel.frame)
-            if not self._wide:
-                yield Lines(id="side")
+            yield Lines(id="side")
+        yield Lines(id="small")
         yield Lines(id="notice")
-        if view.curve_title:
-            yield Lines(id="curve")
-        if self._wide:
-            yield Lines(id="strip")
+        yield Lines(id="curve")
+        yield Lines(id="strip")
         yield Lines(id="keys")
 
     def on_mount(self) -> None:
         self.title = self.session.settings.title
-        self._draw(hud=True)
+        self._arrange()
         self._timer = self.set_interval(1 / self.session.fps, self._tick)
 
     # --- time ---------------------------------------------------------------------------------------------------------
@@ -174,12 +153,27 @@ class PlayTerminal(App[None]):
         self.query_one("#notice", Lines).show(notice(view))
         for title, panel in zip(self.query(".title").results(Lines), view.panels, strict=False):
             title.show(Text(panel.title, justify="center"))
-        if self._wide:
-            self.query_one("#strip", Lines).show(strip(view.hud, self.size.width - 2))
-        else:
+        if self._room.side:
             self.query_one("#side", Lines).show(side(self.session.settings.title, view.hud, 23))
-        if view.curve_title:
+        elif self._room.strip:
+            draw = strip if self._room.strip > 1 else one_line
+            self.query_one("#strip", Lines).show(draw(view.hud, self.size.width - 2))
+        if self._room.curve:
             self.query_one("#curve", Lines).show(curve(view, self.size.width - 2))
+
+    def _arrange(self) -> None:
+        """Give the parts what room there is, the pictures first."""
+        view = self.session.view()
+        room = self._room = room_for(self.size.width, self.size.height, len(view.panels), bool(view.curve_title))
+        self.query_one("#small", Lines).show(Text(room.refusal))
+        for name, shown in {
+            "small": room.refusal, "pictures": not room.refusal, "side": room.side, "curve": room.curve,
+            "strip": room.strip,
+        }.items():  # fmt: skip
+            self.query_one(f"#{name}").display = bool(shown)
+        self.query_one("#strip").styles.height = max(room.strip, 1)
+        self.screen.set_class(self.size.width < NARROW, "narrow")
+        self._draw(hud=True, now=True)
 
     # --- keys and mouse -----------------------------------------------------------------------------------------------
 
@@ -215,6 +209,10 @@ class PlayTerminal(App[None]):
         keys.show(text)
 
     def on_resize(self) -> None:
+        self.call_later(self._resized)  # the app takes over its new size only after this handler
+
+    def _resized(self) -> None:
+        self._arrange()
         self._show_keys()
 
     def on_mouse_down(self, event: events.MouseDown) -> None:

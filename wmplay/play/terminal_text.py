@@ -55,15 +55,31 @@ def side(title: str, hud: Hud, width: int) -> Text:
 def strip(hud: Hud, width: int) -> Text:
     """The columns side by side, for pictures that need the whole width."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    cell = width // len(hud)
+    sizes = [max(len(item.label) + 1 + len(item.value) for item in column) for column in hud]
+    gap = max(1, min((width - sum(sizes)) // max(len(hud) - 1, 1), 12))
     for row in range(max(len(column) for column in hud)):
-        for column in hud:
+        for column, size in zip(hud, sizes, strict=True):
             label, value, tone = "", "", "plain"
             if row < len(column):
                 label, value, tone = column[row].label, column[row].value, column[row].tone
             text.append(f"{label} ", LABEL).append(value, TONES[tone])
-            text.append(" " * max(1, cell - len(label) - 1 - len(value)))
+            text.append(" " * (size + gap - len(label) - 1 - len(value) if column is not hud[-1] else 0))
         text.append("\n")
+    return text
+
+
+def one_line(hud: Hud, width: int) -> Text:
+    """The most telling figures in one line: the step, a session's own (a twin's drift), then the others that fit."""
+    episode, *others = hud
+    own = others[-1] if len(others) > 2 else ()
+    order = [episode[0], *own, *episode[1:], *(item for column in others for item in column if column is not own)]
+    text, used = Text(no_wrap=True), 0
+    for item in order:
+        length = len(item.label) + 1 + len(item.value)
+        if used + length > width:
+            break
+        text.append(f"{item.label} ", LABEL).append(item.value, TONES[item.tone]).append(" " * GAP)
+        used += length + GAP
     return text
 
 
