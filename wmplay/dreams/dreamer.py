@@ -57,6 +57,11 @@ class Dreamer:
         """N, how many starting segments there are."""
         return len(self.contexts["observation"])
 
+    def renew(self, world: World, contexts: Mapping[str, np.ndarray]) -> None:
+        """Dream on with another model of the same kind and its starting segments; states of the old one stay states."""
+        self.world, self.contexts = world.eval(), dict(contexts)
+        self._starts = None
+
     def seed(self, seed: int) -> None:
         """Start the dreams' randomness anew."""
         self.generator.manual_seed(seed)

@@ -11,6 +11,7 @@ import numpy as np
 from wmplay import games
 from wmplay.core.errors import UsageError
 from wmplay.dreams.dreamer import Dreamer, Snapshot, Tempered
+from wmplay.dreams.follow import Follower
 from wmplay.dreams.load import load_contexts, load_world, slot_info
 
 
@@ -28,7 +29,9 @@ class DreamEnv(Tempered, gymnasium.Env):
     slot: name or folder. horizon: steps until `truncated` (None takes the game's). temperature: noise of the dream;
     `env.unwrapped.temperature` may be set mid-episode. `reset(options={"context": i})` starts from the slot's i-th
     held-out segment, or from a dict of real rows `observation` [C, ...] and `action` [C, ...].
-    Infos carry `end_probability` (float) and `context` (int, −1 for rows of one's own).
+    follow: a reset takes up the slot's newer weights while it trains; False keeps those that were loaded.
+    Infos carry `end_probability` (float) and `context` (int, −1 for rows of one's own); those of a reset also
+    `model_steps` (training steps behind the model) and `news`, a sentence where the slot has changed.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 25}  # type: ignore[misc]
@@ -40,6 +43,7 @@ class DreamEnv(Tempered, gymnasium.Env):
         temperature: float = 1.0,
         device: str = "auto",
         render_mode: str | None = None,
+        follow: bool = True,
     ) -> None:
         if horizon is not None and horizon < 1:
             raise UsageError(f"The horizon is {horizon}; a dream needs at least one step.")
@@ -48,6 +52,7 @@ class DreamEnv(Tempered, gymnasium.Env):
         world = load_world(info, device)
         self.slot, self.game = info.name, game
         self.dreamer = Dreamer(world, load_contexts(info), device)
+        self._follower, self._follow = Follower(info, device), follow
         self.temperature = temperature
         self.horizon = horizon or game.horizon
         self.render_mode = render_mode
@@ -63,6 +68,9 @@ class DreamEnv(Tempered, gymnasium.Env):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=seed)
+        newer = self._follower.newer() if self._follow else None
+        if newer is not None:
+            self.dreamer.renew(newer.world, newer.contexts)
         chosen = (options or {}).get("context")
         self.dreamer.seed(int(self.np_random.integers(2**62)))
         if isinstance(chosen, dict):
@@ -73,7 +81,8 @@ class DreamEnv(Tempered, gymnasium.Env):
             self.dreamer.reset(1, [self._context])
         self._steps = 0
         self._seen = self.dreamer.observe()[0]
-        return self._seen.copy(), {"end_probability": 0.0, "context": self._context}
+        about = {"model_steps": self._follower.steps, "news": self._follower.news}
+        return self._seen.copy(), {"end_probability": 0.0, "context": self._context, **about}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         taken = np.asarray(action, self._action_type)

@@ -184,6 +184,8 @@ class Engine:
         if self._timeline is not None:
             self._timeline.begin(self._moment())
         self._begin_recording(self.seed)
+        if self._info.get("news"):
+            self.say(str(self._info["news"]), 4.0)
 
     def _begin_recording(self, seed: int | None) -> None:
         if self._recording is not None:

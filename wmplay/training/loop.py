@@ -8,10 +8,13 @@ from typing import Literal
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from wmplay.core import atomic
 from wmplay.core.errors import WmplayError
 from wmplay.core.runs import PHASE_BEGINS
+from wmplay.dreams.load import brief
 from wmplay.training import checkpoint as checkpoints
 from wmplay.training import preview
 from wmplay.training.checkpoint import Checkpoint
@@ -232,6 +235,7 @@ class Loop:
         """Where to start: phase index, its state (None: from its beginning), and its time used and granted."""
         found = checkpoints.latest(self._root)
         if found is None:
+            self._take_up()
             return 0, None, 0.0, None
         numbers = found.numbers
         try:
@@ -252,6 +256,16 @@ class Loop:
         self.log.event("info", f"going on from checkpoint {found.number}")
         tensors = {k: v for k, v in found.tensors.items() if not k.startswith("file/")}
         return numbers["index"], PhaseState(tensors, numbers["phase"]), numbers["used"], numbers["budget"]
+
+    def _take_up(self) -> None:
+        """Begin with the weights of a slot that came without its checkpoints: a copy, or an import."""
+        file = self.shop.path / "world.safetensors"
+        if file.exists():
+            try:
+                self.shop.world.load_state_dict(load_file(file))
+            except (RuntimeError, SafetensorError) as why:
+                raise WmplayError(f"The slot's weights do not fit this version of the family: {brief(why)}") from why
+            self.log.event("info", f"going on from the slot's weights after {self._base_steps:,} steps")
 
     def _publish(self, final: bool = False) -> None:
         publish(self.shop, self._base_steps + self._steps, pictures=final or not self._published)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def publish(shop: Workshop, steps: int, pictures: bool) -> None:
     """Weights, steps and metrics; with `pictures` also the thumbnail and the little film. Raises WmplayError."""
     files: dict[str, Any] = {"world.safetensors": save(portable(shop.world.state_dict()))}
-    updates: dict[str, Any] = {"steps": steps, "metrics": dict(shop.metrics), **shop.extra}
+    updates: dict[str, Any] = {"steps": steps, "metrics": _summary(shop), **shop.extra}
     files.update(shop.files)
     if pictures:
         modes = {module: module.training for module in shop.world.modules()}
@@ -28,3 +28,14 @@ def publish(shop: Workshop, steps: int, pictures: bool) -> None:
         for module, was in modes.items():
             module.training = was
     slots.save_slot(shop.path, updates, files)
+
+
+def _summary(shop: Workshop) -> dict[str, float]:
+    """The last figures of every phase (named `phase/figure`): those of phases that this round does not train stay.
+
+    What a report card put there goes: it was measured on weights that are no longer there.
+    """
+    trained = {name.partition("/")[0] for name in shop.metrics}
+    before = slots.read_slot(shop.path).metrics
+    kept = {name: value for name, value in before.items() if "/" in name and name.partition("/")[0] not in trained}
+    return {**kept, **shop.metrics}
