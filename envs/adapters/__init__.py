@@ -9,14 +9,14 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 import envs
 from envs.adapters.find import is_own_class, make_raw
 from envs.adapters.game import AdaptedGame, GameInfo, best_view, describe
-from envs.adapters.keys import KeyTable, action_names, propose_axes, propose_keys
+from envs.adapters.keys import action_names, propose_keys
 from envs.adapters.parameters import known_parameters, unknown_parameter
 from envs.autoreset import as_mode
 from envs.errors import GameError
 
 __all__ = [
-    "GameError", "GameInfo", "action_names", "describe", "keys_of", "known_parameters", "make_game", "make_game_vec",
-    "propose_axes", "propose_keys", "unknown_parameter",
+    "GameError", "GameInfo", "action_names", "describe", "known_parameters", "make_game", "make_game_vec",
+    "propose_keys", "unknown_parameter",
 ]  # fmt: skip
 
 # A class of one's own that never says it is over is cut off after so many steps.
@@ -58,18 +58,6 @@ def make_game(
         env.action_space.seed(seed)
         env.reset(seed=seed)
     return env
-
-
-def keys_of(spec: str, **params: Any) -> KeyTable:
-    """`propose_keys` of a game by its name; empty where the game cannot be made here, or is steered by axes."""
-    try:
-        env = make_game(spec, **params)
-    except GameError:
-        return {}
-    try:
-        return propose_keys(env)
-    finally:
-        env.close()
 
 
 def make_game_vec(

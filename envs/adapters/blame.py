@@ -27,5 +27,5 @@ def blame(what: str) -> Iterator[None]:
         yield
     except GameError:
         raise
-    except Exception as why:
+    except (Exception, SystemExit) as why:
         raise GameError(f"{what} failed: {type(why).__name__}: {why}{line_of(why)}") from why

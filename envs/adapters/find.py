@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -81,12 +82,18 @@ def _make_class(module_name: str, name: str, spec: str, params: dict[str, Any]) 
         raise GameError(f"{spec} is a {type(maker).__name__}, not a class.")
     with blame(f"{spec}({', '.join(f'{k}={v!r}' for k, v in params.items())})"):
         try:
-            game = maker(**params)
+            game = maker(**params, **_drawing(maker))
         except TypeError as why:
             if unknown := unknown_parameter(why, spec, maker, params):
                 raise ParameterError(unknown) from why
             raise
     return adapt_instance(game, spec)
+
+
+def _drawing(maker: Any) -> dict[str, str]:
+    """`render_mode` for a class that takes one and says that it draws: else its render() would draw nothing."""
+    draws = "rgb_array" in (getattr(maker, "metadata", None) or {}).get("render_modes", ())
+    return {"render_mode": "rgb_array"} if draws and "render_mode" in inspect.signature(maker).parameters else {}
 
 
 def _load(name: str) -> ModuleType:

@@ -124,8 +124,12 @@ class AdaptedGame(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.RecordC
         with blame(f"{self.name}.render()"):
             picture = self.env.render()
         picture = picture[-1] if isinstance(picture, list) and picture else picture
-        if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] not in (3, 4):
-            raise GameError(f"{self.name}.render() returned no uint8 [H, W, 3] picture but {type(picture).__name__}.")
+        if not isinstance(picture, np.ndarray):
+            hint = " (does it look at render_mode?)" if picture is None else ""
+            raise GameError(f"{self.name}.render() returned {type(picture).__name__}, no picture [H, W, 3]{hint}.")
+        if picture.ndim != 3 or picture.shape[2] not in (3, 4) or picture.dtype.kind not in "ui":
+            seen = f"{picture.dtype} {list(picture.shape)}"
+            raise GameError(f"{self.name}.render() returned {seen}; a picture is uint8 [H, W, 3] from 0 to 255.")
         return np.ascontiguousarray(picture[..., :3]).astype(np.uint8, copy=False)
 
     def frame(self) -> NDArray[np.uint8] | None:

@@ -10,6 +10,9 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from envs.adapters.blame import blame
+from envs.adapters.own_class import CheckedGame, SmallGame
+
 KeyTable = dict[tuple[str, ...], int]
 _CODES = {1073741904: "left", 1073741903: "right", 1073741906: "up", 1073741905: "down", 32: "space", 13: "enter"}
 # Words in action names -> keys. A name such as "UPRIGHTFIRE" is taken apart into up + right + space.
@@ -18,7 +21,8 @@ _WORDS = (
     ("fire", ("space",)), ("forward", ("up",)), ("backward", ("down",)), ("back", ("down",)), ("jump", ("space",)),
     ("north", ("up",)), ("south", ("down",)), ("west", ("left",)), ("east", ("right",)), ("none", ()), ("nothing", ()),
     ("pickup", ("e",)), ("drop", ("x",)), ("toggle", ("space",)), ("done", ("enter",)), ("gas", ("up",)),
-    ("brake", ("down",)), ("turn", ()), ("move", ()),
+    ("brake", ("down",)), ("turn", ()), ("move", ()), ("go", ()), ("stay", ()), ("idle", ()), ("wait", ()),
+    ("stop", ()), ("thrust", ("up",)), ("push", ()), ("action", ()), ("shoot", ("space",)),
 )  # fmt: skip
 # Games of Gymnasium that name neither keys nor actions, by the start of their id.
 _KNOWN: dict[str, KeyTable] = {
@@ -49,18 +53,19 @@ _ORDER = ("left", "right", "up", "down", "space", *"123456789", *"ertyuifgjvbn")
 def propose_keys(env: gymnasium.Env[Any, Any]) -> KeyTable:
     """Held keys -> action, for an env with Discrete actions; the empty tuple is what happens with no key held.
 
-    Empty for other action spaces: see `propose_axes`.
+    Empty for other action spaces. Raises GameError if a class of one's own gives keys that cannot be meant.
     """
     if not isinstance(env.action_space, spaces.Discrete):
         return {}
     count = int(env.action_space.n)
     convert = getattr(env, "game_action", int)
     actions = {_plain(convert(action)): action for action in range(count)}  # the game's own action -> ours
-    inner: Any = env.unwrapped
+    inner = _game_itself(env)
     names = _action_names(inner)
     table = _from_names(names[:count]) if len(names) >= count else {}
     if callable(getattr(inner, "get_keys_to_action", None)):
-        own = _from_game(inner.get_keys_to_action(), actions)
+        with blame(f"{type(inner).__name__}.get_keys_to_action()"):
+            own = _from_game(inner.get_keys_to_action(), actions, strict=inner is not env.unwrapped)
         # The game's own keys count; what the names suggest (the arrows, say, beside WASD) comes on top.
         idle: KeyTable = {(): table[()]} if () in table else {}
         table = {**{keys: a for keys, a in table.items() if keys and _clear(keys, own)}, **own, **idle}
@@ -77,11 +82,19 @@ def action_names(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
     if not isinstance(env.action_space, spaces.Discrete):
         return ()
     count = int(env.action_space.n)
-    names = [name.lower().replace("_", " ") for name in _action_names(env.unwrapped)]
+    names = [name.lower().replace("_", " ") for name in _action_names(_game_itself(env))]
     if len(names) >= count:
         return tuple(names[:count])
     fitting = (names for prefix, names in _KNOWN_NAMES.items() if _bare_id(env).startswith(prefix))
     return next((known for known in fitting if len(known) == count), ())
+
+
+def _game_itself(env: gymnasium.Env[Any, Any]) -> Any:
+    """The game inside its wrappers, and inside the strict face of a class of one's own."""
+    inner: Any = env.unwrapped
+    if isinstance(inner, (CheckedGame, SmallGame)):
+        return getattr(inner.game, "unwrapped", inner.game)
+    return inner
 
 
 def _bare_id(env: gymnasium.Env[Any, Any]) -> str:
@@ -89,40 +102,26 @@ def _bare_id(env: gymnasium.Env[Any, Any]) -> str:
     return env.spec.id.partition("/")[2] or env.spec.id if env.spec is not None else ""
 
 
-def propose_axes(env: gymnasium.Env[Any, Any]) -> dict[str, tuple[int, float]]:
-    """Held key -> (entry of the action, sign it is pushed in), for an env with Box actions; empty for others."""
-    if not isinstance(env.action_space, spaces.Box):
-        return {}
-    pairs = [("left", "right"), ("down", "up"), ("a", "d"), ("s", "w"), *((str(n), str(n + 1)) for n in range(1, 9, 2))]
-    table: dict[str, tuple[int, float]] = {}
-    spare = ""  # the other key of a pair of which one entry took only one
-    for entry, low in enumerate(env.action_space.low):
-        if low < 0 and pairs:
-            less, more = pairs.pop(0)
-            table[more], table[less] = (entry, 1.0), (entry, -1.0)
-        elif spare or pairs:
-            key = spare
-            if key:
-                spare = ""
-            else:
-                spare, key = pairs.pop(0)
-            table[key] = (entry, 1.0)
-    return table
-
-
 def _plain(action: Any) -> Any:
     """An action that can be looked up in a dict."""
     return tuple(np.ravel(action).tolist()) if np.ndim(action) else int(action)
 
 
-def _from_game(table: Mapping[Any, Any], actions: Mapping[Any, int]) -> KeyTable:
-    """Gymnasium's `get_keys_to_action`: keys are characters, codes, or tuples of these."""
+def _from_game(table: Mapping[Any, Any], actions: Mapping[Any, int], strict: bool) -> KeyTable:
+    """Gymnasium's `get_keys_to_action`: keys are characters, codes, or tuples of these.
+
+    strict: refuse actions that the game does not have; games of Gymnasium list those of their fuller variants too.
+    """
     found: KeyTable = {}
+    if not isinstance(table, Mapping):
+        raise TypeError(f"it returned {type(table).__name__} instead of a dict of keys and actions")
     for keys, action in table.items():
-        parts = keys if isinstance(keys, tuple) else (keys,) if isinstance(keys, int) else tuple(keys)
-        names = tuple(_name(key) for key in parts)
+        one = isinstance(keys, int) or (isinstance(keys, str) and keys.lower() in _CODES.values())
+        names = tuple(_name(key) for key in ((keys,) if one else tuple(keys)))
         if _plain(action) in actions:
             found[names] = actions[_plain(action)]
+        elif strict:
+            raise ValueError(f"{keys!r} is given the action {action!r}, which the game does not have")
     return found
 
 
@@ -141,7 +140,8 @@ def _action_names(env: Any) -> list[str]:
     """What the game calls its actions: `get_action_meanings()`, `action_meanings`, or an enum `actions`."""
     meanings = getattr(env, "get_action_meanings", None)
     if callable(meanings):
-        return [str(name) for name in meanings()]
+        with blame(f"{type(env).__name__}.get_action_meanings()"):
+            return [str(name) for name in meanings()]
     listed = getattr(env, "action_meanings", None)
     if isinstance(listed, (list, tuple)):
         return [str(name) for name in listed]

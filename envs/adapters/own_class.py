@@ -21,7 +21,8 @@ from envs.errors import GameError
 def adapt_instance(game: Any, name: str) -> gymnasium.Env[Any, Any]:
     """A strict env around an instance of somebody's class. Raises GameError with what it lacks."""
     for method in ("reset", "step"):
-        if not callable(getattr(game, method, None)):
+        inherited = isinstance(game, gymnasium.Env) and getattr(type(game), method) is getattr(gymnasium.Env, method)
+        if inherited or not callable(getattr(game, method, None)):
             raise GameError(f"{name} has no method {method}().")
     if not hasattr(game, "action_space"):
         raise GameError(f"{name} has no action_space; make it a number of actions or a gymnasium.spaces space.")
@@ -29,11 +30,15 @@ def adapt_instance(game: Any, name: str) -> gymnasium.Env[Any, Any]:
     if isinstance(actions, spaces.Space):
         if not isinstance(getattr(game, "observation_space", None), spaces.Space):
             raise GameError(f"{name} has a Gymnasium action_space but no gymnasium.spaces observation_space.")
+        wanted = inspect.signature(game.reset).parameters
+        if not {"seed", "options"} <= set(wanted) and not any(p.kind == p.VAR_KEYWORD for p in wanted.values()):
+            raise GameError(f"{name}.reset() must take seed and options: def reset(self, *, seed=None, options=None).")
         return CheckedGame(game, name)
     if type(actions).__module__.startswith("gym."):
         raise GameError(f"{name} is written for the old gym; use `import gymnasium as gym` in it.")
     if isinstance(actions, (bool, np.bool_)) or not isinstance(actions, (int, np.integer)):
-        raise GameError(f"{name}.action_space is {actions!r}; make it a number of actions or a gymnasium.spaces space.")
+        seen = "a method" if inspect.ismethod(actions) else repr(actions)
+        raise GameError(f"{name}.action_space is {seen}; make it a number of actions or a gymnasium.spaces space.")
     if actions < 1:
         raise GameError(f"{name}.action_space is {actions}; there must be at least one action.")
     return SmallGame(game, name)
@@ -133,8 +138,7 @@ class SmallGame(gymnasium.Env[NDArray[np.uint8], Any]):
         return self._frame
 
     def close(self) -> None:
-        if callable(getattr(self.game, "close", None)):
-            self.game.close()
+        _close(self.game, self.name)
 
 
 class CheckedGame(gymnasium.Env[Any, Any]):
@@ -149,10 +153,9 @@ class CheckedGame(gymnasium.Env[Any, Any]):
     def _observed(self, observation: Any, where: str) -> Any:
         if self.observation_space.contains(observation):
             return observation
-        seen = f"{observation.dtype} {list(observation.shape)}" if hasattr(observation, "dtype") else repr(observation)
         raise GameError(
-            f"{self.name}.{where} returned an observation ({seen[:80]}) that is not in its observation_space "
-            f"{self.observation_space}."
+            f"{self.name}.{where} returned an observation ({_in_words(observation)}) that is not in its "
+            f"observation_space {self.observation_space}."
         )
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -181,5 +184,20 @@ class CheckedGame(gymnasium.Env[Any, Any]):
             return self.game.render()
 
     def close(self) -> None:
-        if callable(getattr(self.game, "close", None)):
-            self.game.close()
+        _close(self.game, self.name)
+
+
+def _close(game: Any, name: str) -> None:
+    if callable(getattr(game, "close", None)):
+        with blame(f"{name}.close()"):
+            game.close()
+
+
+def _in_words(observation: Any) -> str:
+    """An observation by its dtype, shape and values; anything else as Python writes it."""
+    if not isinstance(observation, np.ndarray) or observation.size == 0 or observation.dtype.kind not in "uifb":
+        return repr(observation)[:80]
+    kind = f"{observation.dtype} {list(observation.shape)}"
+    if not np.isfinite(observation).all():
+        return f"{kind} with values that are not finite"
+    return f"{kind} with values from {observation.min():g} to {observation.max():g}"

@@ -186,4 +186,86 @@ class NoObservationSpace:
     reset = step = Small.step
 
 
+class WithKeys(Small):
+    def get_keys_to_action(self) -> Any:
+        return {"j": 0, "left": 2, (ord(" "),): 1}
+
+    def get_action_meanings(self) -> list[str]:
+        return ["GO_WEST", "STAY", "FIRE"]
+
+
+class WithMeanings(Small):
+    action_meanings = ("go west", "stay", "go east")
+
+
+class WrongKeys(Small):
+    def get_keys_to_action(self) -> Any:
+        return {"a": 0, "b": 7}
+
+
+class NoneKeys(Small):
+    def get_keys_to_action(self) -> Any:
+        return None
+
+
+class Draws(gymnasium.Env[Any, Any]):
+    """Numbers to learn from, a picture to look at, drawn as Gymnasium's own games do it."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
+    action_space = gymnasium.spaces.Discrete(2)
+    observation_space = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
+    picture: Any = np.full((80, 100, 3), 9, np.uint8)
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        self.render_mode = render_mode
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        return np.zeros(3, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        return np.zeros(3, np.float32), 0.0, False, False, {}
+
+    def render(self) -> Any:
+        return self.picture if self.render_mode == "rgb_array" else None
+
+
+class DrawsFloats(Draws):
+    picture = np.full((80, 100, 3), 0.5)
+
+
+class DrawsNothing(Draws):
+    picture = None
+
+
+class NanSeen(Draws):
+    metadata = {"render_modes": []}  # noqa: RUF012
+
+    def reset(self, **_: Any) -> Any:
+        return np.full(3, np.nan, np.float32), {}
+
+
+class NoSeed(Draws):
+    def reset(self) -> Any:  # type: ignore[override]
+        return np.zeros(3, np.float32), {}
+
+
+class Inherited(gymnasium.Env[Any, Any]):
+    action_space = gymnasium.spaces.Discrete(2)
+    observation_space = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
+
+    def reset(self, **_: Any) -> Any:
+        return np.zeros(3, np.float32), {}
+
+
+class Leaves(Small):
+    def step(self, action: int) -> Any:
+        raise SystemExit(3)
+
+
+class MethodActions(Small):
+    def action_space(self) -> int:  # type: ignore[override]
+        return 3
+
+
 value = 3

@@ -1,5 +1,6 @@
 """Anybody's game through one door: what is made is strict, and what is wrong is told in one sentence with its place."""
 
+import importlib
 import importlib.util
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 
-from envs.adapters import GameError, keys_of, make_game, make_game_vec, propose_axes, propose_keys
+from envs.adapters import GameError, action_names, make_game, make_game_vec, propose_keys
 from envs.adapters.actions import adapt_actions
 from envs.adapters.pictures import picture_reader, resize
 
@@ -136,6 +137,13 @@ WRONG = {
     "NoStep": r"NoStep has no method step\(\)",
     "TextActions": r"TextActions.action_space is 'left'",
     "ZeroActions": r"ZeroActions.action_space is 0",
+    "NoSeed": r"NoSeed.reset\(\) must take seed and options: def reset\(self, \*, seed=None",
+    "Inherited": r"Inherited has no method step\(\)",
+    "NanSeen": r"float32 \[3\] with values that are not finite\) that is not in its observation_space",
+    "DrawsFloats": r"DrawsFloats.render\(\) returned float64 \[80, 100, 3\]; a picture is uint8",
+    "DrawsNothing": r"DrawsNothing.render\(\) returned NoneType, no picture .*render_mode",
+    "Leaves": r"Leaves.step\(0\) failed: SystemExit: 3 \(own_games.py, line \d+\)",
+    "MethodActions": r"MethodActions.action_space is a method",
     "WantsArgument": r"WantsArgument\(\) failed: TypeError: .*level",
     "FourValues": r"FourValues.step\(\) returned 4 values; .* five",
     "Outside": r"Outside.step\(\) returned an observation .* not in its observation_space",
@@ -262,8 +270,8 @@ def test_keys_come_from_the_game_else_its_words_else_a_proposal() -> None:
     assert keyed[("up",)] == 4
     assert keyed[()] == 0
     assert propose_keys(make_game("LunarLander-v3")) == {(): 0, ("left",): 1, ("up",): 2, ("right",): 3}
-    assert keys_of("Acrobot-v1") == {(): 1, ("left",): 0, ("right",): 2}
-    assert keys_of("Nobody-v0") == {}
+    assert propose_keys(make_game("Acrobot-v1")) == {(): 1, ("left",): 0, ("right",): 2}
+    assert propose_keys(make_game("Pendulum-v1")) == {}
     unknown = propose_keys(own("Full"))
     assert sorted(unknown.values()) == list(range(6))
     assert len(set(unknown)) == 6
@@ -271,12 +279,43 @@ def test_keys_come_from_the_game_else_its_words_else_a_proposal() -> None:
     assert (ours[("up",)], ours[("d",)]) == (0, 1)
 
 
-def test_axes_for_continuous_games() -> None:
-    """A key pushes an entry of the action, to one side or both, as its bounds allow."""
-    axes = propose_axes(make_game("CarRacing-v3"))
-    assert axes == {"right": (0, 1.0), "left": (0, -1.0), "up": (1, 1.0), "down": (2, 1.0)}
-    assert propose_keys(make_game("Pendulum-v1")) == {}
-    assert propose_axes(make_game("Acrobot-v1")) == {}
+def test_a_class_of_ones_own_says_its_keys_and_actions() -> None:
+    """What somebody writes into a class for the sake of its players must reach them."""
+    keyed = own("WithKeys")
+    assert propose_keys(keyed) == {("j",): 0, ("left",): 2, ("space",): 1, (): 1}
+    assert action_names(keyed) == ("go west", "stay", "fire")
+    assert propose_keys(own("WithMeanings")) == {("left",): 0, (): 1, ("right",): 2}
+    for name, says in {"WrongKeys": "'b' is given the action 7", "NoneKeys": "returned NoneType instead of"}.items():
+        with pytest.raises(GameError, match=rf"{name}.get_keys_to_action\(\) failed: .*{says}"):
+            propose_keys(own(name))
+
+
+def test_a_class_of_ones_own_that_draws_by_render_mode_is_drawn() -> None:
+    """Gymnasium's own pattern, a render_mode in the constructor: without it render() gives None and nobody sees it."""
+    env = own("Draws")
+    assert env.reset()[0].mean() == 9
+    assert env.render().shape == (80, 100, 3)
+
+
+def test_the_three_games_pass_the_checkers_and_take_wrappers(tmp_path: Path) -> None:
+    """Other people's libraries train on these games only if they are what those expect."""
+    for name in ("GridWorld", "CarRacing", "CartPole"):
+        env = gymnasium.make(f"wmplay/{name}-v0", render_mode="rgb_array")
+        check_env(env.unwrapped, skip_render_check=False)
+        limited = gymnasium.wrappers.TimeLimit(env, 3)
+        limited.reset(seed=0)
+        assert [limited.step(limited.action_space.sample())[3] for _ in range(3)] == [False, False, True]
+        if importlib.util.find_spec("moviepy"):
+            film = gymnasium.wrappers.RecordVideo(limited, str(tmp_path), lambda _: True, name_prefix=name)
+            film.reset(seed=0)
+            while not film.step(film.action_space.sample())[3]:
+                pass
+            film.close()
+            assert list(tmp_path.glob(f"{name}*.mp4"))
+        if importlib.util.find_spec("stable_baselines3"):
+            checker = importlib.import_module("stable_baselines3.common.env_checker")
+            checker.check_env(gymnasium.make(f"wmplay/{name}-v0").unwrapped, skip_render_check=True)
+        env.close()
 
 
 def test_many_of_anybodys_game() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from envs.errors import GameError
 from wmplay.core.catalog import PLAYERS, Game
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.core.spaces import ActionSpec
@@ -127,6 +128,8 @@ def proposed_keys(env: gymnasium.Env | None, game: Game, action: ActionSpec) -> 
             return game_keys(game.id, action)
     try:
         return game_keys(game.id, action, propose_keys(made), action_names(made))
+    except GameError as why:
+        raise WmplayError(str(why)) from why
     finally:
         if env is None:
             made.close()
