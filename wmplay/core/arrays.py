@@ -44,6 +44,19 @@ def append(path: Path, rows: np.ndarray, count: int) -> None:
         file.write(header)
 
 
+def cut(path: Path, count: int) -> None:
+    """Keep the first `count` rows of an array that `append` made. Raises WmplayError if there are fewer, or OSError."""
+    array = open_array(path)
+    if len(array) < count:
+        raise WmplayError(f"has {len(array)} rows and not {count}")
+    header = _header(array.dtype, (count, *array.shape[1:]))
+    size = len(header) + count * array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
+    del array  # a mapped file cannot be cut everywhere
+    with path.open("r+b", buffering=0) as file:
+        file.write(header)  # first: a reader never expects more than there is
+        file.truncate(size)
+
+
 def open_array(path: Path) -> np.ndarray:
     """The array in a file as a read-only memory map, without pickles. A file cut short gives the whole rows it has.
 

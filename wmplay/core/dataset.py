@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from wmplay.core import arrays, atomic
+from wmplay.core.dataset_info import SCHEMA
 from wmplay.core.errors import WmplayError
-from wmplay.core.recorder import HELD_OUT_SEED, SCHEMA
+from wmplay.core.recorder import HELD_OUT_SEED
 from wmplay.core.shard import FIRST, TERMINATED, TRUNCATED, action_problem
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 

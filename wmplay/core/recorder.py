@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,13 +13,15 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from wmplay.core import atomic
+from wmplay.core.dataset_info import open_info
 from wmplay.core.errors import UsageError, WmplayError
 from wmplay.core.shard import FIRST, TERMINATED, TRUNCATED, Stream, action_problem
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 
-SCHEMA = 1
 # Episodes with a seed from here on are for reports and are never trained on.
 HELD_OUT_SEED = 1_000_000
+# The file beside the shards in which a collection that is under way keeps its mark.
+MARK = "collecting.json"
 
 _FLUSH_SECONDS = 0.8
 _BUFFER_BYTES = 32 << 20  # over all streams together
@@ -32,7 +33,8 @@ class Recorder:
 
     A row holds what arrived: the observation, the action that led to it (zeros where first), the reward that came with
     it. Each stream has a shard of its own, so that every episode is contiguous on disk. What is older than a second is
-    on disk as plain .npy files, whatever happens to the process. Opening an existing dataset adds to it.
+    on disk as plain .npy files, whatever happens to the process. Opening an existing dataset adds to it; with the mark
+    of an earlier recorder (see `shard.holds`) it goes on from there as if it were that one.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Recorder:
         observation: ObservationSpec,
         action: ActionSpec,
         held_out: bool = False,
+        mark: dict[str, Any] | None = None,
     ) -> None:
         self.folder, self.observation, self.action, self.held_out = Path(folder), observation, action, held_out
         with atomic.writing(self.folder):
@@ -55,10 +58,13 @@ class Recorder:
                 f"The dataset {self.folder.name} is being recorded to right now; use another name."
             ) from why
         try:
-            self.info = self._open_info(game, game_params)
+            self.info = open_info(self.folder, game, game_params, observation, action, held_out)
+            self._prepare(mark)
         except BaseException:
             self._lock.release()
             raise
+
+    def _prepare(self, mark: dict[str, Any] | None) -> None:
         self.rows = 0  # taken in so far by this recorder
         self.steps = 0  # of those, steps (rows that are not the first of their episode)
         self.episodes = 0
@@ -70,36 +76,29 @@ class Recorder:
         self._capacity = 256
         self._flushed = time.monotonic()
         self._closed = False
+        if mark is None:
+            (self.folder / MARK).unlink(missing_ok=True)  # what is recorded now is not what it knows
+            return
+        self._next_shard = mark["next_shard"]
+        for shard in self.folder.glob("shard-*"):
+            if shard.name[6:].isdigit() and int(shard.name[6:]) >= self._next_shard:
+                shutil.rmtree(shard)
+        self.rows, self.steps, self.episodes = mark["rows"], mark["steps"], mark["episodes"]
+        self._seeded = set(mark["seeded"])
+        for stream, (name, rows, is_open) in enumerate(mark["streams"]):
+            state = self._streams[stream] = self._new_stream(name)
+            with atomic.writing(state.folder):
+                state.cut(rows)
+            state.open = is_open
 
-    def _open_info(self, game: str, game_params: dict[str, Any]) -> dict[str, Any]:
-        path = self.folder / "dataset.json"
-        wanted = {
-            "schema": SCHEMA,
-            "game": game,
-            "game_params": game_params,
-            "observation": self.observation.to_json(),
-            "action": self.action.to_json(),
-            "held_out": self.held_out,
-        }
-        plain = json.loads(atomic.to_json(wanted))
-        if path.exists():
-            found = atomic.read_json(path)
-            for key in wanted:
-                if found.get(key) != plain[key]:
-                    raise UsageError(
-                        f"The dataset {self.folder.name} was made with another {key.replace('_', ' ')}"
-                        f" ({found.get(key)!r}, not {plain[key]!r}); use another name."
-                    )
-            info: dict[str, Any] = {**found, "complete": False}
-        else:
-            info = {
-                **plain,
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "players": [],
-                "complete": False,
-            }
-        atomic.write_json(path, info)
-        return info
+    def mark(self) -> dict[str, Any]:
+        """All rows so far brought to disk, and where that is, as JSON-ready data; the streams must be 0, 1, 2, …"""
+        self.flush()
+        return {
+            "rows": self.rows, "steps": self.steps, "episodes": self.episodes, "next_shard": self._next_shard,
+            "seeded": sorted(self._seeded),
+            "streams": [[s.folder.name, s.written, s.open] for _, s in sorted(self._streams.items())],
+        }  # fmt: skip
 
     def begin(self, stream: int, observation: np.ndarray, seed: int | None, player: str) -> None:
         """A new episode starts in this stream with its first observation, from this seed, played by this player.
@@ -111,7 +110,7 @@ class Recorder:
         seen = np.asarray(observation)
         self._check_observations(seen[None])
         state = self._streams.get(stream)
-        if state is None or state.written * self._row_bytes >= _SHARD_BYTES:
+        if state is None or (state.written + state.filled) * self._row_bytes >= _SHARD_BYTES:
             if state is not None:
                 self._flush_stream(state)
             state = self._streams[stream] = self._new_stream()
@@ -216,11 +215,11 @@ class Recorder:
             raise UsageError(f"Seed {seed} belongs to {kind} episodes and may not enter {place} data.")
         self._seeded.add(stream)
 
-    def _new_stream(self) -> Stream:
+    def _new_stream(self, shard: str | None = None) -> Stream:
         # Fewer rows each where there are many streams: all buffers together stay small.
         self._capacity = int(np.clip(_BUFFER_BYTES // (self._row_bytes * (len(self._streams) + 1)), 8, self._capacity))
-        folder = self.folder / f"shard-{self._next_shard:05d}"
-        self._next_shard += 1
+        folder = self.folder / (shard or f"shard-{self._next_shard:05d}")
+        self._next_shard += shard is None
         return Stream(folder, self._capacity, self.observation, self.action)
 
     def _check_observations(self, seen: np.ndarray) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wmplay.core import arrays
+from wmplay.core.errors import WmplayError
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 
 # Bits of a row's flags.
 FIRST, TERMINATED, TRUNCATED = 1, 2, 4
+# The arrays of a shard; each is a file of that name.
+FIELDS = ("observations", "actions", "rewards", "flags")
 
 
 class Stream:
@@ -30,13 +34,22 @@ class Stream:
         self.written = 0
         self.open = False
 
+    def cut(self, rows: int) -> None:
+        """Go back to the first `rows` rows of a shard that is on disk and go on after them. Raises OSError."""
+        for name in FIELDS:
+            arrays.cut(self.folder / f"{name}.npy", rows)
+        index = self.folder / "episodes.jsonl"
+        whole = [line for line in index.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        index.write_bytes(b"".join(line for line in whole if json.loads(line)["start"] < rows))
+        self.written, self.filled, self.labels = rows, 0, []
+
     def flush(self) -> None:
         """Append the buffered rows to the four arrays and the labels of new episodes to the index. Raises OSError."""
         if not self.filled:
             return
         if not self.written:
             self.folder.mkdir(exist_ok=True)
-        for name in ("observations", "actions", "rewards", "flags"):
+        for name in FIELDS:
             arrays.append(self.folder / f"{name}.npy", getattr(self, name)[: self.filled], self.written)
         if self.labels:
             with (self.folder / "episodes.jsonl").open("ab", buffering=0) as file:
@@ -44,6 +57,18 @@ class Stream:
         self.labels = []
         self.written += self.filled
         self.filled = 0
+
+
+def holds(folder: Path, mark: Mapping[str, Any]) -> bool:
+    """Whether the dataset in this folder still has every row up to the mark of a recorder."""
+    try:
+        return all(
+            len(arrays.open_array(folder / name / f"{field}.npy")) >= rows
+            for name, rows, _ in mark["streams"]
+            for field in FIELDS
+        )
+    except WmplayError:
+        return False
 
 
 def action_problem(spec: ActionSpec, actions: np.ndarray) -> str | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from envs.errors import GameError
 from wmplay import games
@@ -15,6 +13,8 @@ from wmplay.core import paths
 from wmplay.core.catalog import PLAYERS, Game
 from wmplay.core.episodes import HELD_OUT_SEED, Dataset, Recorder
 from wmplay.core.errors import UsageError, WmplayError
+from wmplay.training.collect_mark import EVERY, drop_mark, read_mark, write_mark
+from wmplay.training.collect_play import Play
 
 # An expert alone never leaves the good path, and a model that never saw a mistake cannot dream one: its share of the
 # data is played at these noises in turn (None: the player's own).
@@ -67,33 +67,59 @@ def collecting(
 ) -> Iterator[int]:
     """Collect until the dataset `name` of the game holds `frames` rows; yields how many there are, at every step.
 
-    An existing dataset is continued with episodes it does not have yet. Raises WmplayError in words.
+    An existing dataset is continued with episodes it does not have yet. One that this very call was making when it was
+    killed goes on from its last mark, and is in the end what it would have been; where its game is too slow for that,
+    or not the same again under a seed, only the running episodes are cut off. Raises WmplayError in words.
     """
     game = games.find(game)
     folder = paths.episodes_dir(game.slug) / paths.check_name(name, "dataset")
-    there, episodes = _existing(folder)
-    yield there
+    order = {"frames": frames, "players": list(players), "seed": seed, "held_out": held_out, "noise": noise}
+    mark = read_mark(folder, order)
+    there, episodes = (mark["there"], mark["episodes"]) if mark else _existing(folder)
+    yield there + mark["recorder"]["rows"] if mark else there
     if there >= frames:
         return
     env = games.make_vec(game, streams(game, frames - there))
     try:
         observation, action = games.specs(env)
-        with Recorder(folder, game.short or game.id, dict(game.params), observation, action, held_out) as recorder:
+        info = (folder, game.short or game.id, dict(game.params), observation, action, held_out)
+        with Recorder(*info, mark=mark["recorder"] if mark else None) as recorder:
             player_names = list(PLAYERS)
-            for part in plan(game, frames - there, players, noise, mixed=not held_out):
+            done = there
+            for number, part in enumerate(plan(game, frames - there, players, noise, mixed=not held_out)):
+                if mark and number < mark["part"]:
+                    continue
                 base = (player_names.index(part.player) * _SEEDS_PER_PLAYER + seed * 10_007 + episodes) % 900_000
                 base += HELD_OUT_SEED if held_out else 0
                 agent = games.make_player(part.player, game, action, part.noise, seed=base)
-                session = _Play(env, agent, recorder, part.player, base)
+                session = Play(env, agent, recorder, part.player, base)
                 done = there + recorder.rows
+                if mark:
+                    done = mark["done"]
+                    yield from (there + recorder.rows for _ in session.go_on(mark["session"], mark["recorder"]))
+                    mark = None
+                else:
+                    session.begin()
+                marked = time.monotonic()
                 while recorder.rows + there < done + part.rows:
                     session.step()
+                    if time.monotonic() - marked > EVERY:
+                        place = {"there": there, "episodes": episodes, "part": number, "done": done}
+                        write_mark(folder, order, {**place, "recorder": recorder.mark(), "session": session.state()})
+                        marked = time.monotonic()
                     yield there + recorder.rows
                 episodes += session.episodes
+        drop_mark(folder)
     except GameError as why:
         raise WmplayError(str(why)) from why
     finally:
         env.close()
+
+
+def left_unfinished(game: Game, frames: int, players: Sequence[str], name: str, held_out: bool = False) -> bool:
+    """Whether `collecting`, called like this, would go on where it was killed."""
+    order = {"frames": frames, "players": list(players), "seed": 0, "held_out": held_out, "noise": None}
+    return read_mark(paths.episodes_dir(game.slug) / name, order) is not None
 
 
 def collect(
@@ -112,39 +138,6 @@ def collect(
         if progress is not None:
             progress(rows)
     return paths.episodes_dir(game.slug) / name
-
-
-class _Play:
-    """One player in every stream of a vector env that resets only when told."""
-
-    def __init__(self, env: Any, agent: Any, recorder: Recorder, player: str, base: int) -> None:
-        self.env, self.agent, self.recorder, self.player = env, agent, recorder, player
-        self.base, self.episodes, self.count = base, 0, env.num_envs
-        self._lanes = list(range(self.count))
-        self.agent.reset(self.count, seed=base)
-        self._begin(np.ones(self.count, bool))
-
-    def _begin(self, mask: np.ndarray) -> None:
-        lanes = np.flatnonzero(mask)
-        seeds: list[int | None] = [None] * self.count
-        for lane in lanes:
-            seeds[lane] = self.base + self.episodes
-            self.episodes += 1
-        self._seen, self._info = self.env.reset(seed=seeds, options={"reset_mask": mask.copy()})
-        self._first = mask.copy()
-        self.recorder.begin_batch(lanes.tolist(), self._seen[lanes], [seeds[i] for i in lanes], self.player)
-
-    def step(self) -> None:
-        """One step of every stream, and new episodes where one has ended."""
-        action = self.agent.act(self._seen, self._info, self._first)
-        self._seen, reward, terminated, truncated, self._info = self.env.step(action)
-        if not np.isfinite(reward).all():
-            raise WmplayError(f"The game gave a reward that is no number ({reward}); nothing can be learned from it.")
-        self.recorder.step_batch(self._lanes, self._seen, action, reward, terminated, truncated)
-        self._first = np.zeros(self.count, bool)
-        ended = terminated | truncated
-        if ended.any():
-            self._begin(ended)
 
 
 def rows_there(game: Game, name: str) -> int:

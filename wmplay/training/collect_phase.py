@@ -16,7 +16,7 @@ from wmplay.core.episodes import FIRST, TERMINATED, Dataset, delete_dataset
 from wmplay.core.errors import WmplayError
 from wmplay.core.variants import DATA_ONLY
 from wmplay.dreams.dreamer import CONTEXT
-from wmplay.training.collect import collecting
+from wmplay.training.collect import collecting, left_unfinished
 from wmplay.training.phases import Phase
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def default_frames(vector: bool, preset: str) -> tuple[int, int]:
 class CollectPhase(Phase):
     """Makes sure the data is there. What somebody collected before, for this game and of this size, is used again.
 
-    Each player's data is a dataset of its own, made from fixed seeds: one that a kill cut short is made anew and comes
-    out the same, which costs a few seconds and keeps a resumed run equal to an unbroken one.
+    Each player's data is a dataset of its own, made from fixed seeds: one that a kill cut short goes on from where it
+    was some seconds before, and comes out the same, which keeps a resumed run equal to an unbroken one.
     """
 
     name = "collect"
@@ -108,7 +108,8 @@ class CollectPhase(Phase):
                 if data.rows >= rows and data.info()["complete"]:
                     yield rows
                     return
-                delete_dataset(folder)
+                if not left_unfinished(game, rows, [player], name, held_out):
+                    delete_dataset(folder)
             self._shop.say(f"collecting {rows:,} frames played by {player}" + (" (held out)" if held_out else ""))
             yield from collecting(game, rows, [player], name, held_out=held_out)
 
