@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from wmplay.bench.plain_vae import PlainVae
+from wmplay.worlds.strided import patched, unpatched
 from wmplay.worlds.vae import Vae
 
 
@@ -66,3 +68,37 @@ def test_a_model_in_use_can_be_copied_and_moved() -> None:
     with torch.inference_mode():
         shown = other.decode(latent.double())
     assert torch.allclose(shown, in_training(other, latent.double()), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(8, 4), (32, 32)])
+def test_the_quick_forms_are_the_papers_layers(size: tuple[int, int]) -> None:
+    """A slot trained with other code, or a figure beside the paper's, would be of another model than it says."""
+    torch.manual_seed(0)
+    vae = Vae(*size)
+    with torch.no_grad():
+        vae.seed.bias.view(25, -1).copy_(vae.seed.bias.view(25, -1)[0].clone())  # one for all pixels, as in the paper
+    plain = PlainVae(vae)
+    frames = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
+    ours = vae.loss(frames, 0.0, torch.Generator().manual_seed(1))
+    theirs = plain.loss(frames, 0.0, torch.Generator().manual_seed(1))
+    for mine, other in zip(ours, theirs, strict=True):
+        assert torch.allclose(mine, other, rtol=1e-4)
+    ours[0].backward()
+    theirs[0].backward()
+    for mine, other in zip((*vae.down, *vae.up), (*plain.down, *plain.up[1:]), strict=True):
+        assert torch.allclose(mine.weight.grad, other.weight.grad, rtol=1e-3, atol=1e-4 * other.weight.grad.abs().max())
+    latent = torch.randn(3, size[0])
+    with torch.inference_mode():
+        assert torch.allclose(vae.eval().decode(latent), plain.decode(latent), atol=1e-4)
+    mine, other = vae.seed.weight.grad, plain.up[0].weight.grad.permute(2, 3, 1, 0).flatten(0, 2)
+    assert torch.allclose(mine, other, rtol=1e-3, atol=1e-4 * float(other.abs().max()))
+
+
+@pytest.mark.parametrize(("side", "shape"), [(2, (2, 8, 4, 3)), (4, (1, 8, 8, 1)), (8, (1, 16, 8, 3))])
+def test_patches_hold_the_frame(side: int, shape: tuple[int, ...]) -> None:
+    """The model would learn a shuffled picture."""
+    frames = torch.randint(0, 256, shape, dtype=torch.uint8)
+    patches = patched(frames, side)
+    first = frames[:, :side, :side].flatten(1)
+    assert torch.equal(patches[:, 0, 0], first)
+    assert torch.equal(unpatched(patches, side), frames)

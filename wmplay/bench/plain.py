@@ -6,38 +6,20 @@ import copy
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
 
+from wmplay.bench.plain_vae import PlainVae
 from wmplay.devices import Device, Precision, set_layout
 from wmplay.training.source import Source
 from wmplay.worlds.protocol import PhaseSpec, World
 from wmplay.worlds.vae import Vae
 
 
-class FirstDeconvolution(nn.Module):
-    """The VAE's linear layer onto a 5×5 picture as the paper has it: a transposed convolution of a 1×1 picture."""
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        width = linear.out_features // 25
-        self.layer = nn.ConvTranspose2d(linear.in_features, width, 5, stride=2)
-        with torch.no_grad():
-            # Ours gives H W C, so its rows are (5, 5, C); a transposed convolution's weight is [in, C, 5, 5].
-            self.layer.weight.copy_(linear.weight.view(5, 5, width, -1).permute(3, 2, 0, 1))
-            assert self.layer.bias is not None
-            self.layer.bias.copy_(linear.bias.view(25, width)[0])
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, I] -> [N, 25·C], as the linear layer that it stands for."""
-        return self.layer(x[:, :, None, None]).permute(0, 2, 3, 1).flatten(1)
-
-
 def plain_world(world: World) -> World:
     """A copy in contiguous float32, without what wmplay rewrote for speed."""
     other = set_layout(copy.deepcopy(world), torch.contiguous_format)
-    for module in other.modules():
+    for name, module in list(other.named_modules()):
         if isinstance(module, Vae):
-            module.seed = FirstDeconvolution(module.seed).to(module.seed.weight.device)  # type: ignore[assignment]
+            other.set_submodule(name, PlainVae(module))
     return other
 
 

@@ -106,6 +106,12 @@ def full_precision(like: Tensor) -> torch.autocast:
     return torch.autocast(like.device.type, enabled=False)
 
 
+def computed_in(like: Tensor) -> torch.dtype:
+    """The type in which a layer with a weight `like` computes here: autocast's where that is on."""
+    kind = like.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like.dtype
+
+
 def noise_like(like: Tensor, generator: torch.Generator | None) -> Tensor:
     """Standard normal float32 noise in the shape of `like`, from `generator`."""
     return torch.randn(like.shape, generator=generator, device=like.device, dtype=torch.float32)

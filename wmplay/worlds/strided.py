@@ -1,0 +1,116 @@
+"""Layers of stride 2 as a CPU is quick at them: the same functions of the same weights, over patches, not pixels.
+
+oneDNN is slow where a layer has three channels or a stride on its way up, and for few output pixels. Over patches a
+layer of stride 2 has stride 1 and many channels (Shi et al. 2016, sub-pixel convolution), or is one matrix product.
+
+Shapes: N frames, H W C frame, P side of a patch; a patched picture is [N, H/P, W/P, P·P·C], rows of pixels first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Types that hold a pixel's bytes as fewer, larger pieces, by how many bytes they take.
+_WIDE = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+# Frames whose squared error is taken at a time: what is between stays in the processor's cache.
+_FRAMES = 8
+
+
+def patched(frames: Tensor, side: int) -> Tensor:
+    """uint8 [N, H, W, C] -> uint8 [N, H/P, W/P, P·P·C], a copy."""
+    n, height, width, channels = frames.shape
+    wide = _WIDE.get(side)
+    rows = frames.contiguous().reshape(n, height // side, side, width // side, side * channels)
+    if wide is not None:
+        rows = rows.view(wide)
+    moved = rows.transpose(2, 3).contiguous()
+    return moved.view(torch.uint8).reshape(n, height // side, width // side, -1)
+
+
+def unpatched(patches: Tensor, side: int) -> Tensor:
+    """[N, H/P, W/P, P·P·C] -> [N, H, W, C], a copy; the way back."""
+    n, height, width, size = patches.shape
+    pixels = patches.unflatten(-1, (side, side, size // side**2)).transpose(2, 3)
+    return pixels.reshape(n, height * side, width * side, -1)
+
+
+def down_weight(weight: Tensor) -> Tensor:
+    """A convolution's weight [O, C, 2K, 2K], stride 2 -> [O, 4·C, K, K], stride 1 over patches of side 2."""
+    outputs, inputs, size, _ = weight.shape
+    parts = weight.reshape(outputs, inputs, size // 2, 2, size // 2, 2)
+    return parts.permute(0, 3, 5, 1, 2, 4).reshape(outputs, 4 * inputs, size // 2, size // 2)
+
+
+def up_weight(weight: Tensor) -> Tensor:
+    """A transposed convolution's weight [C, O, 2K, 2K], stride 2 -> [4·O, C, K, K] of a convolution, padded by K−1,
+    that gives patches of side 2."""
+    inputs, outputs, size, _ = weight.shape
+    parts = weight.reshape(inputs, outputs, size // 2, 2, size // 2, 2).flip(2, 4)
+    return parts.permute(3, 5, 1, 0, 2, 4).reshape(4 * outputs, inputs, size // 2, size // 2)
+
+
+def up_patched_weight(weight: Tensor) -> Tensor:
+    """A transposed convolution's weight [C, O, 6, 6], stride 2 -> [16·O, 4·C, 2, 2] of a convolution, padded by 1,
+    from patches of side 2 to patches of side 4.
+
+    Pixel 4b + u of the result takes from pixel 2r + p what the weight has at 4(b − r) + u − 2p, where it has anything.
+    """
+    inputs, outputs = weight.shape[:2]
+    u, p, j = torch.meshgrid(torch.arange(4), torch.arange(2), torch.arange(2), indexing="ij")
+    tap = (4 * (1 - j) + u - 2 * p).flatten()
+    takes = (tap == torch.arange(6)[:, None]).to(weight)  # [6, 16]
+    wide = (takes.T @ weight @ takes).view(inputs, outputs, 4, 2, 2, 4, 2, 2)
+    return wide.permute(2, 5, 1, 3, 6, 0, 4, 7).reshape(16 * outputs, 4 * inputs, 2, 2)
+
+
+class Windows(torch.autograd.Function):
+    """The K×K windows of [N, H, W, C], a step of `stride` apart, as rows [N, H', W', K·K·C]: a convolution is then a
+    linear layer. Worth it where H' is small; a linear layer is taught twice as fast as a convolution."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, size: int, stride: int) -> Tensor:
+        n, height, width, channels = x.shape
+        high, wide = (height - size) // stride + 1, (width - size) // stride + 1
+        x = x.contiguous()
+        row = width * channels
+        ctx.shape, ctx.size, ctx.stride = x.shape, size, stride
+        strides = (height * row, stride * row, stride * channels, row, 1)
+        return x.as_strided((n, high, wide, size, size * channels), strides).reshape(n, high, wide, -1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = gradients
+        n, high, wide, _ = gradient.shape
+        size, stride = ctx.size, ctx.stride
+        parts = gradient.reshape(n, high, wide, size, size, -1)
+        total = gradient.new_zeros(ctx.shape)
+        for i in range(size):
+            for j in range(size):
+                total[:, i : i + stride * high : stride, j : j + stride * wide : stride] += parts[:, :, :, i, j]
+        return total, None, None
+
+
+class PaintError(torch.autograd.Function):
+    """Σ (sigmoid(x) − t / 255)² of x [N, ...] and t uint8 [N, ...], float32 scalar: error and gradient in one visit."""
+
+    @staticmethod
+    def forward(ctx: Any, painted: Tensor, target: Tensor) -> Tensor:
+        gradient = torch.empty_like(painted)
+        total = torch.zeros((), device=painted.device)
+        step = _FRAMES if painted.device.type == "cpu" else max(1, len(painted))
+        for start in range(0, len(painted), step):
+            shown = torch.sigmoid(painted[start : start + step].float())
+            missed = target[start : start + step].to(shown.dtype).mul_(-1.0 / 255.0).add_(shown)
+            total += missed.square().sum()
+            slope = shown.mul_(1.0 - shown)  # sigmoid's own
+            gradient[start : start + step] = missed.mul_(slope).mul_(2.0)
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * gradients[0].to(gradient.dtype), None
