@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from core.conftest import VECTOR, record
+from core.conftest import FAKE_WORKER, VECTOR, record
 
-from wmplay.core import paths
+from wmplay.core import jobs, paths
 
 Cli = Callable[..., object]
 
@@ -70,3 +70,26 @@ def test_an_unknown_dataset_is_exit_code_3(home: Path, run_cli: Cli, args: tuple
     done = run_cli("data", *args)
     assert done.code == 3
     assert "There is no dataset 'none'" in done.stderr
+
+
+@pytest.mark.parametrize("end", ["hang", "fail"])
+def test_data_that_a_training_needs_is_not_deleted_unasked(mine: Path, make_slot, run_cli: Cli, end: str) -> None:
+    """Hours of training could not go on from their checkpoint. `hang`: it is at work; `fail`: it could be resumed."""
+    other = record(paths.episodes_dir("cartpole") / "other", [3], VECTOR)
+    job = jobs.start(make_slot("valued"), FAKE_WORKER, options={"end": end, "data": ["mine"]}, command=["wmplay"])
+    for seen in jobs.watch(job, 0.05):
+        if seen.state == ("running" if end == "hang" else "failed"):
+            break
+    state = jobs.find_job(job).state
+    refused = run_cli("data", "delete", "mine")
+    assert refused.code == 2
+    assert f"training of valued ({state}) uses cartpole/mine" in refused.stderr
+    assert "--yes" in refused.stderr
+    assert mine.exists()
+    assert "valued" not in run_cli("data", "delete", other.name).stderr, "only what it uses"
+    if end == "hang":
+        jobs.control(job, "stop")
+        *_, last = jobs.watch(job, 0.05)
+        assert last.state == "stopped"
+    assert run_cli("data", "delete", "mine", "--yes").code == 0
+    assert not mine.exists()

@@ -72,14 +72,18 @@ def show(name: Name, json: Json = False) -> None:
 
 @data.command("delete")
 def delete(name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
-    """Delete a dataset. Asks first."""
+    """Delete a dataset. Asks first, and says which trainings need it."""
+    from wmplay.core.data_use import users
     from wmplay.core.episodes import delete_dataset, find_dataset
 
     folder = find_dataset(name)
-    if not yes and not confirm(f"Delete the dataset {folder.parent.name}/{folder.name} for good?"):
-        raise UsageError("Nothing was deleted; add --yes to delete without being asked.")
+    full = f"{folder.parent.name}/{folder.name}"
+    needed = ", ".join(f"{job.slot} ({job.state})" for job in users(folder))
+    warning = f"The training of {needed} uses {full} and could not go on without it" if needed else ""
+    if not yes and not confirm(f"{warning and warning + '. '}Delete the dataset {full} for good?"):
+        raise UsageError(f"{warning or 'Nothing was deleted'}; add --yes to delete {full} without being asked.")
     delete_dataset(folder)
-    say(f"Deleted {folder.parent.name}/{folder.name}.")
+    say(f"Deleted {full}.{warning and f' {warning}.'}")
 
 
 @data.command("export")
