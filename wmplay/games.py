@@ -25,9 +25,13 @@ def find(game: Game | str) -> Game:
     """The game with this short name, id or saved variant name; a Game is passed through."""
     if isinstance(game, Game):
         return game
+    from envs.adapters import near_ids
     from wmplay.core.variants import find_game
 
-    return find_game(game)
+    try:
+        return find_game(game)
+    except NotFoundError:
+        return find_game(game, near_ids(game))  # the same error, with the ids of Gymnasium that may have been meant
 
 
 def of_slot(slot: SlotInfo | str | Path) -> Game:

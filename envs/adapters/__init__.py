@@ -7,7 +7,7 @@ import gymnasium
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
 import envs
-from envs.adapters.find import is_own_class, make_raw
+from envs.adapters.find import is_own_class, make_raw, near_ids
 from envs.adapters.game import AdaptedGame, GameInfo, best_view, describe
 from envs.adapters.keys import action_names, propose_keys
 from envs.adapters.parameters import known_parameters, unknown_parameter
@@ -15,7 +15,7 @@ from envs.autoreset import as_mode
 from envs.errors import GameError
 
 __all__ = [
-    "GameError", "GameInfo", "action_names", "describe", "known_parameters", "make_game", "make_game_vec",
+    "GameError", "GameInfo", "action_names", "describe", "known_parameters", "make_game", "make_game_vec", "near_ids",
     "propose_keys", "unknown_parameter",
 ]  # fmt: skip
 

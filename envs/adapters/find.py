@@ -1,5 +1,6 @@
 """From a name to a raw Gymnasium env: any registered id, or a class of one's own as `module:Class`."""
 
+import difflib
 import importlib
 import importlib.util
 import inspect
@@ -48,7 +49,9 @@ def make_raw(spec: str, render_mode: str | None, params: dict[str, Any]) -> gymn
     except error.DependencyNotInstalled as why:
         raise GameError(f"{spec} needs something that is not installed: {_one_line(why)}") from why
     except error.UnregisteredEnv as why:
-        raise GameError(f"Gymnasium knows no game {spec!r}: {_one_line(why)}") from why
+        near = near_ids(spec)
+        hint = f"Did you mean {' or '.join(near)}?" if near else _one_line(why)
+        raise GameError(f"Gymnasium knows no game {spec!r}. {hint}") from why
     except ModuleNotFoundError as why:
         raise GameError(f"{spec} needs the module {why.name}; try: pip install {_pip_name(why.name)}") from why
     except error.Error as why:
@@ -57,6 +60,16 @@ def make_raw(spec: str, render_mode: str | None, params: dict[str, Any]) -> gymn
         if unknown := unknown_parameter(why, spec, spec, params):
             raise ParameterError(unknown) from why
         raise GameError(f"{spec} cannot be made: {type(why).__name__}: {_one_line(why)}") from why
+
+
+def near_ids(name: str) -> list[str]:
+    """Ids of Gymnasium that somebody who typed this may have meant, newest versions only."""
+    newest: dict[str, tuple[int, str]] = {}
+    for entry in gymnasium.registry.values():
+        key = entry.id.rpartition("-v")[0] if entry.version is not None else entry.id
+        newest[key.lower()] = max(newest.get(key.lower(), (-1, "")), (entry.version or 0, entry.id))
+    bare = name.rpartition("-v")[0] if re.search(r"-v\d+$", name) else name
+    return [newest[key][1] for key in difflib.get_close_matches(bare.lower(), newest, 2, cutoff=0.75)]
 
 
 def _import_package(spec: str) -> None:
@@ -76,7 +89,9 @@ def _make_class(module_name: str, name: str, spec: str, params: dict[str, Any]) 
     module = _load(module_name)
     if not hasattr(module, name):
         classes = [n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
-        raise GameError(f"{module_name} has no class {name!r}; it has {', '.join(classes) or 'none'}.")
+        near = difflib.get_close_matches(name, classes, 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(classes[:20]) or 'none'}."
+        raise GameError(f"{module_name} has no class {name!r}; {hint}")
     maker = getattr(module, name)
     if not callable(maker):
         raise GameError(f"{spec} is a {type(maker).__name__}, not a class.")

@@ -73,6 +73,35 @@ def test_a_class_in_a_file_is_a_game_everywhere(home: Path, tmp_path: Path, run_
     assert run_cli("data", "--json").json[0]["game"] == "mine/maze.py:Maze"
 
 
+@pytest.mark.parametrize("screen", [("--terminal",), ()])
+def test_a_game_that_breaks_in_the_middle_of_play_ends_in_one_sentence(
+    home: Path, tmp_path: Path, run_cli: Cli, screen: tuple[str, ...]
+) -> None:
+    """Not in a page of somebody else's code, on a screen that is still half drawn."""
+    (tmp_path / "maze.py").write_text(MAZE.replace("0.0, False", "0.0 if action else float('nan'), False"))
+    words = ("play", "maze.py:Maze", "--agent", "random", "--steps", 200, *screen)
+    done = run_cli(*words, env={"SDL_VIDEODRIVER": "dummy"})
+    assert done.code == 1 and "maze.py:Maze.step() returned the reward nan" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("cartpol", "did you mean cartpole or CartPole-v1?"),
+        ("LunarLander", "did you mean LunarLander-v3?"),
+        ("acrobat-v1", "Did you mean Acrobot-v1?"),
+        ("maze", "name the class in that file as well: maze:Class"),
+        ("maze.py", "maze.py:Class"),
+        ("maze:Mase", "did you mean Maze?"),
+    ],
+)
+def test_what_was_meant_is_guessed(home: Path, tmp_path: Path, run_cli: Cli, name: str, hint: str) -> None:
+    (tmp_path / "maze.py").write_text(MAZE)
+    done = run_cli("play", name, "--terminal", "--steps", 1)
+    assert done.code != 0 and hint in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
 MAZE = """
 import numpy as np
 

@@ -186,7 +186,7 @@ def test_games_that_are_not_there() -> None:
     """One sentence with what to type, not Gymnasium's traceback."""
     for spec, says in {
         "Nobody-v0": "knows no game 'Nobody-v0'",
-        "CartPole-v9": "version",
+        "CartPole-v9": "Did you mean CartPole-v1",
         "MiniGrid-Empty-8x8-v0": "pip install minigrid",
         "ALE/Pong-v5": "pip install ale-py",
     }.items():

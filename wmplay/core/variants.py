@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,12 @@ _CLASS_IN_FILE = re.compile(r"(?P<file>[^:]+\.py):(?P<name>[A-Za-z_]\w*)")
 DATA_ONLY = "data/"
 
 
-def find_game(name: str) -> Game:
+def find_game(name: str, suggestions: Sequence[str] = ()) -> Game:
     """The game with this short name, id, variant name, Gymnasium id, `module:Class` or `path/file.py:Class`.
 
     A game that wmplay does not know is returned with `observation` and `actions` empty until somebody makes it; whether
-    it can be made is not tried here. Raises NotFoundError with near names if it can be none of these.
+    it can be made is not tried here. Raises NotFoundError with near names if it can be none of these, `suggestions`
+    among them.
     """
     found = builtin_game(name) or _variant(name)
     if found is not None:
@@ -35,8 +36,10 @@ def find_game(name: str) -> Game:
         name = f"{Path(in_file['file']).as_posix()}:{in_file['name']}"  # ./maze.py is maze.py
     if in_file or _CLASS.fullmatch(name) or _GYMNASIUM_ID.fullmatch(name):
         return Game(id=name, short="", title=name, observation="", actions="", fps=30)
+    if name.endswith(".py") or Path(f"{name}.py").is_file():
+        raise NotFoundError(f"There is no game {name!r}; name the class in that file as well: {name}:Class.")
     known = [*(g.short for g in GAMES), *(g.id for g in GAMES), *_stored()]
-    near = difflib.get_close_matches(name, known, 3)
+    near = [*difflib.get_close_matches(name, known, 3), *suggestions]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."
     raise NotFoundError(f"There is no game {name!r}; {hint} Any Gymnasium id or module:Class works too.")
 

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
+from envs.errors import GameError
 from wmplay.core.errors import WmplayError
 from wmplay.play.controls import Latch, Pointer
 from wmplay.play.halfblock import HalfBlockView
@@ -66,7 +67,7 @@ class PlayTerminal(App[None]):
         self.session = session
         self.ticks = ticks
         self.screenshot = screenshot
-        self.failure: WmplayError | None = None
+        self.failure: WmplayError | GameError | None = None
         self.pointer: Pointer | None = None
         self._buttons: set[int] = set()
         keys = session.controls.keys
@@ -111,9 +112,8 @@ class PlayTerminal(App[None]):
             return
         try:
             changed = self.session.tick(self._held(), self._tapped, self.pointer)
-        except WmplayError as why:
-            self.failure = why
-            self.exit()
+        except (WmplayError, GameError) as why:
+            self._fail(why)
             return
         self._tapped = set()
         self._draw(hud=changed)
@@ -131,6 +131,11 @@ class PlayTerminal(App[None]):
         if self._sleeping and self._timer is not None:
             self._sleeping = False
             self._timer.resume()
+
+    def _fail(self, why: WmplayError | GameError) -> None:
+        """Leave the screen; what went wrong is told once the terminal is the person's again."""
+        self.failure = why
+        self.exit()
 
     def _finish(self) -> None:
         if self.screenshot is not None:
@@ -198,7 +203,11 @@ class PlayTerminal(App[None]):
             self._wake()
 
     def _command(self, command: Command) -> None:
-        self.session.command(command, self._held() | self._tapped)
+        try:
+            self.session.command(command, self._held() | self._tapped)
+        except (WmplayError, GameError) as why:
+            self._fail(why)
+            return
         self._draw(hud=True, now=True)
 
     def _show_keys(self) -> None:
