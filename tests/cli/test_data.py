@@ -36,6 +36,15 @@ def test_problems_are_told_on_stderr(mine: Path, run_cli: Cli) -> None:
     rewards.flush()
     done = run_cli("data", "show", "mine")
     assert "left out: shard-00000/rewards.npy: episode 0: rewards is not a finite number" in done.stderr
+    checked = run_cli("data", "verify", "mine")
+    assert checked.code == 1
+    assert checked.stdout.startswith("shard-00000/rewards.npy: episode 0: rewards is not a finite number")
+    assert "1 episodes, 9 steps can be used" in checked.stderr
+
+
+def test_a_sound_dataset_is_verified_in_silence(mine: Path, run_cli: Cli) -> None:
+    done = run_cli("data", "verify", "mine")
+    assert (done.code, done.stdout) == (0, "")
 
 
 def test_out_in_and_deleted(mine: Path, run_cli: Cli, tmp_path: Path) -> None:
@@ -93,3 +102,20 @@ def test_data_that_a_training_needs_is_not_deleted_unasked(mine: Path, make_slot
         assert last.state == "stopped"
     assert run_cli("data", "delete", "mine", "--yes").code == 0
     assert not mine.exists()
+
+
+def test_arrays_are_held_against_the_game_they_are_said_to_be_of(home: Path, run_cli: Cli, tmp_path: Path) -> None:
+    """A model trained on them would not fit its own game: no twin, no agent, no report."""
+    actions = np.tile(np.float32([0, 0.5, 0]), (6, 1))
+    actions[1, 2] = -0.5  # no brake is negative
+    ends = np.array([0, 0, 1, 0, 0, 2])
+    content = {"actions": actions, "rewards": np.ones(6), "ends": ends}
+    np.savez(tmp_path / "small.npz", frames=np.zeros((6, 32, 32, 3), np.uint8), **content)
+    np.savez(tmp_path / "own.npz", frames=np.zeros((6, 64, 64, 3), np.uint8), **content)
+    refused = run_cli("data", "import", tmp_path / "small.npz", "--game", "car_racing")
+    assert refused.code == 1
+    assert "observations is frame [32, 32, 3], but the game car_racing shows frame [64, 64, 3]" in refused.stderr
+    done = run_cli("data", "import", tmp_path / "own.npz", "--game", "car_racing")
+    assert done.code == 0
+    assert "left out: own.npz: episode 0: actions is outside the action space" in done.stderr
+    assert "1 episodes, 3 steps" in done.stderr

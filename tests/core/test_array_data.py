@@ -66,11 +66,25 @@ def test_the_last_observations_are_taken_where_they_are_given(home: Path, tmp_pa
         ({"actions": np.zeros(9, int)}, "actions has 9 rows, but ends has 10"),
         ({"rewards": np.zeros(3)}, "rewards has 3 rows"),
         ({"frames": np.zeros((10, 8, 8, 3), np.float32)}, "observations is float32"),
-        ({"actions": np.zeros(10, complex)}, "actions is complex128"),
+        ({"actions": np.zeros(10, complex)}, "actions must be integers .* but is complex128"),
         ({"ends": np.zeros((10, 2))}, "ends must be one number for each row"),
+        ({"ends": np.full(10, np.nan)}, "ends is nan at row 0"),
+        ({"ends": np.full(10, 7)}, "ends is 7 at row 0"),
+        ({"ends": np.array(["a"] * 10)}, "ends must be one number"),
+        ({"rewards": np.ones((10, 1))}, "rewards must be one number"),
+        ({"rewards": np.array(["a"] * 10)}, "rewards must be one number"),
+        ({"actions": np.array(3)}, "actions must be integers"),
+        ({"frames": np.array(3)}, "frames is int64"),
+        ({"frames": np.zeros((10, 0, 8, 3), np.uint8)}, r"frames is uint8 \[10, 0, 8, 3\]"),
+        ({"frames": np.zeros((10, 3, 8, 8), np.uint8)}, r"observations is uint8 \[10, 3, 8, 8\]"),
+        ({"seeds": np.array(["a", "b"])}, "seeds must be one whole number"),
+        ({"actions": np.zeros((10, 2)), "low": np.zeros(1)}, "low must be a finite bound"),
+        ({"actions": np.zeros((10, 2)), "low": np.ones(2), "high": np.ones(2)}, "low is not below high"),
+        ({"frames": None, "observations": np.full((10, 4), 1e300)}, "episode 0: observations is not a finite"),
+        ({name: np.zeros((0, 8), np.uint8)[:, 0] for name in ("actions", "rewards", "ends")}, "there is none"),
         ({"seeds": np.zeros(7, int)}, "seeds has 7 entries, but there are 2 episodes"),
         ({"actions": np.array([{}] * 10, dtype=object)}, "plain arrays|Python objects"),
-        ({"rewards": np.full(10, np.nan)}, "No episode can be taken over: episode 0: rewards is not a finite"),
+        ({"rewards": np.full(10, np.nan)}, "No episode can be taken over: own.npz: episode 0: rewards is not a finite"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_by_field(
@@ -85,7 +99,7 @@ def test_a_bad_episode_is_left_out_and_named(home: Path, tmp_path: Path) -> None
     rewards = np.arange(10.0)
     rewards[2] = np.inf
     folder, problems = import_dataset(save(tmp_path / "own.npz", arrays(rewards=rewards)), "my_robot")
-    assert problems == ["episode 0: rewards is not a finite number at step 2"]
+    assert problems == ["own.npz: episode 0: rewards is not a finite number at step 2"]
     assert [e.length for e in Dataset(folder).episodes] == [7]
 
 
@@ -93,6 +107,16 @@ def test_actions_outside_a_known_game_are_refused(home: Path, tmp_path: Path) ->
     content = arrays(actions=np.full(10, 9), frames=np.zeros((10, 64, 64, 3), np.uint8))
     with pytest.raises(WmplayError, match="actions is outside the action space"):
         import_dataset(save(tmp_path / "own.npz", content), "grid_world")
+
+
+@pytest.mark.parametrize("action", [-1, 1_000_000])
+def test_an_action_that_no_game_has_costs_its_episode(home: Path, tmp_path: Path, action: int) -> None:
+    """One slip of a logger must not make a network with a million outputs."""
+    actions = np.arange(10) % 3
+    actions[2] = action
+    folder, problems = import_dataset(save(tmp_path / "own.npz", arrays(actions=actions)), "my_robot")
+    assert problems == ["own.npz: episode 0: actions is outside the action space"]
+    assert Dataset(folder).action.n == 3
 
 
 def test_a_file_cut_short_is_refused(home: Path, tmp_path: Path) -> None:

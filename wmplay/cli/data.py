@@ -1,4 +1,4 @@
-"""Commands: data (list, show, delete, export, import)."""
+"""Commands: data (list, show, verify, delete, export, import)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wmplay.core.errors import UsageError
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Name = Annotated[str, typer.Argument(help="The dataset's name, or GAME/NAME.")]
 
-data = typer.Typer(help="Recorded play: list, show, delete, export, import.")
+data = typer.Typer(help="Recorded play: list, show, verify, delete, export, import.")
 
 
 @data.callback(invoke_without_command=True)
@@ -70,6 +70,19 @@ def show(name: Name, json: Json = False) -> None:
         say(f"left out: {problem}")
 
 
+@data.command("verify")
+def verify(name: Name) -> None:
+    """Check every episode of a dataset; exit code 0 if all is well, 1 if anything of it cannot be used."""
+    from wmplay.core.episodes import Dataset, find_dataset
+
+    found = Dataset(find_dataset(name))
+    for problem in found.problems:
+        typer.echo(problem)
+    say(f"{len(found.episodes)} episodes, {found.steps} steps can be used.")
+    if found.problems:
+        raise typer.Exit(1)
+
+
 @data.command("delete")
 def delete(name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Delete a dataset. Asks first, and says which trainings need it."""
@@ -116,7 +129,8 @@ def import_(
     from wmplay.core.data_transfer import import_dataset
     from wmplay.core.episodes import Dataset
 
-    folder, problems = import_dataset(source, game, name, held_out)
+    arrays = not source.startswith("minari:") and not source.endswith(".zip")
+    folder, problems = import_dataset(source, game, name, held_out, _specs(game) if game and arrays else None)
     for problem in problems:
         say(f"left out: {problem}")
     taken = Dataset(folder)
@@ -130,6 +144,30 @@ def _slug(game: str | None) -> str | None:
     from wmplay.core.variants import find_game
 
     return find_game(game).slug
+
+
+def _specs(name: str) -> tuple[Any, Any] | None:
+    """What the game shows and accepts; None if only data of it exists, or will."""
+    from wmplay.core.errors import NotFoundError, WmplayError
+    from wmplay.core.variants import DATA_ONLY, find_game
+
+    try:
+        game = find_game(name)
+    except NotFoundError:
+        return None
+    if game.id.startswith(DATA_ONLY):
+        return None
+    from wmplay import games
+
+    try:
+        env = games.make(game)
+    except WmplayError as why:
+        say(f"The data cannot be compared with the game: {why}")
+        return None
+    try:
+        return games.specs(env)
+    finally:
+        env.close()
 
 
 def _row(entry: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from wmplay.core import arrays
+from wmplay.core.array_check import MOST_ACTIONS, check_arrays
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.core.recorder import HELD_OUT_SEED, Recorder
 from wmplay.core.shard import action_problem
@@ -46,11 +47,12 @@ class Play:
 
 @dataclass
 class ArrayData:
-    """The arrays of a folder or .npz, with what they show and accept."""
+    """The arrays of a folder or .npz (or Minari dataset) of this name, with what they show and accept."""
 
     observation: ObservationSpec
     action: ActionSpec
     episodes: Callable[[], Iterator[Play]]
+    name: str
 
 
 def read_arrays(path: Path, action: ActionSpec | None = None) -> ArrayData:
@@ -64,11 +66,10 @@ def read_arrays(path: Path, action: ActionSpec | None = None) -> ArrayData:
         if value is None:
             raise WmplayError(f"{path} has no array {field!r}; it needs observations (or frames), actions and ends.")
     assert seen is not None
+    check_arrays(found, path)
     ends = np.asarray(found["ends"]).astype(np.int64)
     count = len(ends)
-    rewards = np.asarray(found.get("rewards", np.zeros(count)), np.float32)
-    if ends.ndim != 1 or not count:
-        raise WmplayError(f"{path}: ends must be one number for each row, not of shape {list(ends.shape)}.")
+    rewards = _narrow(found.get("rewards", np.zeros(count)))
     starts = np.concatenate([[0], np.flatnonzero(ends[:-1]) + 1])
     extra = len(seen) == count + len(starts)
     for field, length in (("actions", len(found["actions"])), ("rewards", len(rewards)), ("observations", len(seen))):
@@ -93,7 +94,7 @@ def read_arrays(path: Path, action: ActionSpec | None = None) -> ArrayData:
             seed = None if seeds is None or int(seeds[number]) < 0 else int(seeds[number])
             yield Play(views, np.asarray(found["actions"][a:b]), rewards[a:b], end == 1, end == 2, seed)
 
-    return ArrayData(_observation_spec(seen, path), action or _action_spec(found, path), episodes)
+    return ArrayData(_observation_spec(seen, path), action or _action_spec(found, path), episodes, path.name)
 
 
 def record(data: ArrayData, folder: Path, game: str, game_params: dict[str, Any], held_out: bool) -> list[str]:
@@ -104,14 +105,14 @@ def record(data: ArrayData, folder: Path, game: str, game_params: dict[str, Any]
         for number, play in enumerate(data.episodes()):
             wrong = _problem(data, play)
             if wrong:
-                problems.append(f"episode {number}: {wrong}")
+                problems.append(f"{data.name}: episode {number}: {wrong}")
                 continue
             if held_out and play.seed is None:
                 play.seed = HELD_OUT_SEED + number
             try:
                 _record_one(recorder, data, play)
             except UsageError as why:
-                problems.append(f"episode {number}: {why}")
+                problems.append(f"{data.name}: episode {number}: {why}")
                 continue
             taken += 1
     if not taken:
@@ -120,7 +121,7 @@ def record(data: ArrayData, folder: Path, game: str, game_params: dict[str, Any]
 
 
 def _record_one(recorder: Recorder, data: ArrayData, play: Play) -> None:
-    seen = play.observations.astype(data.observation.dtype, copy=False)
+    seen = _narrow(play.observations) if data.observation.kind == "vector" else play.observations
     acted = play.actions.astype(data.action.dtype, copy=False)
     recorder.begin(0, seen[0], play.seed, play.player)
     for t in range(len(acted)):
@@ -130,18 +131,26 @@ def _record_one(recorder: Recorder, data: ArrayData, play: Play) -> None:
         )
 
 
+def _narrow(values: np.ndarray) -> np.ndarray:
+    """As float32; what is too large for it becomes infinite, and is refused as such."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values).astype(np.float32)
+
+
 def _problem(data: ArrayData, play: Play) -> str | None:
     """The field and what is wrong with one episode; None if nothing."""
     if not len(play.actions):
         return "actions has no step at all"
     if play.observations.shape[1:] != data.observation.shape:
         return f"observations is of shape {list(play.observations.shape[1:])}, not {list(data.observation.shape)}"
-    if data.observation.kind == "vector" and not np.isfinite(play.observations).all():
+    if data.observation.kind == "vector" and not np.isfinite(_narrow(play.observations)).all():
         return "observations is not a finite number somewhere"
     if not np.isfinite(play.rewards).all():
         return f"rewards is not a finite number at step {np.flatnonzero(~np.isfinite(play.rewards))[0]}"
     if play.actions.shape[1:] != data.action.shape:
         return f"actions is of shape {list(play.actions.shape[1:])}, not {list(data.action.shape)}"
+    if data.action.kind != "box" and play.actions.dtype.kind not in "biu":
+        return f"actions is {play.actions.dtype} and not whole numbers"
     wrong = action_problem(data.action, play.actions)
     return f"actions {wrong}" if wrong else None
 
@@ -183,10 +192,12 @@ def _observation_spec(seen: np.ndarray, path: Path) -> ObservationSpec:
 def _action_spec(found: dict[str, np.ndarray], path: Path) -> ActionSpec:
     """What the actions look like, where no game says what it accepts."""
     actions = found["actions"]
-    if actions.dtype.kind in "iu" and actions.ndim == 1:
-        return ActionSpec("discrete", n=int(actions.max()) + 1)
-    if actions.dtype.kind in "iu" and actions.ndim == 2:
-        return ActionSpec("multi", counts=tuple(int(n) + 1 for n in np.asarray(actions).max(0)))
+    if actions.dtype.kind in "biu":
+        sane = np.asarray(actions).astype(np.int64)
+        counts = np.where((sane >= 0) & (sane < MOST_ACTIONS), sane, 0).max(0) + 1
+        if actions.ndim == 1:
+            return ActionSpec("discrete", n=int(counts))
+        return ActionSpec("multi", counts=tuple(counts.tolist()))
     if actions.dtype.kind == "f" and actions.ndim == 2:
         finite = np.where(np.isfinite(actions), actions, 0)
         low = np.asarray(found.get("low", np.minimum(finite.min(0), -1)), np.float64)

@@ -16,7 +16,7 @@ from wmplay.core.array_export import write_arrays
 from wmplay.core.catalog import Game, builtin_game
 from wmplay.core.episodes import Dataset
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
-from wmplay.core.spaces import ActionSpec
+from wmplay.core.spaces import ActionSpec, ObservationSpec
 from wmplay.core.variants import find_game, save_data_game
 
 _FILES = ("observations.npy", "actions.npy", "rewards.npy", "flags.npy", "episodes.jsonl")
@@ -51,12 +51,17 @@ def export_dataset(folder: Path, target: str | Path) -> str:
 
 
 def import_dataset(
-    source: str | Path, game: str | None = None, name: str | None = None, held_out: bool = False
+    source: str | Path,
+    game: str | None = None,
+    name: str | None = None,
+    held_out: bool = False,
+    specs: tuple[ObservationSpec, ActionSpec] | None = None,
 ) -> tuple[Path, list[str]]:
     """Take in a zip of ours, arrays (folder or .npz) or `minari:NAME`; returns the folder and what was left out.
 
     game: which game the play is of; needed for arrays, else the dataset says. A new name
-    becomes a game of which only data exists.
+    becomes a game of which only data exists. specs: what the game shows and accepts, where that is known; arrays that
+    show anything else are refused, and episodes that act otherwise left out.
     Raises WmplayError if nothing of it can be used.
     """
     text = str(source)
@@ -73,7 +78,13 @@ def import_dataset(
     if (path / "dataset.json").exists():
         return _import_folder(path, game, name)
     known = builtin_game(game) if game else None
-    return _take_in(read_arrays(path, _expected(known)), game, name or _tame(path.stem), held_out)
+    data = read_arrays(path, specs[1] if specs else _expected(known))
+    if specs and data.observation.shape != specs[0].shape:
+        raise WmplayError(
+            f"{path}: observations is {data.observation.kind} {list(data.observation.shape)}, but the game {game} shows"
+            f" {specs[0].kind} {list(specs[0].shape)}."
+        )
+    return _take_in(data, game, name or _tame(path.stem), held_out)
 
 
 def _take_in(data: ArrayData, game: str | None, name: str, held_out: bool) -> tuple[Path, list[str]]:

@@ -33,7 +33,7 @@ def read_minari(name: str) -> ArrayData:
                 ended, cut and not ended,
             )  # fmt: skip
 
-    return ArrayData(observation, action, episodes)
+    return ArrayData(observation, action, episodes, name)
 
 
 def write_minari(data: Dataset, name: str) -> str:
