@@ -130,6 +130,28 @@ async def test_a_game_is_saved_with_other_parameters(opened, started) -> None:
     assert started.commands == [("call", VARIANT)]
 
 
+async def test_the_keys_of_a_game_are_read_and_changed(opened, started) -> None:
+    """Who cannot reach the arrow keys should not need the command line to play."""
+    started.answer = (0, "left  3  left")
+    async with opened() as view:
+        await view.select("game", "grid_world")
+        await view.pilot.press("K")
+        await view.until(lambda: isinstance(view.app.screen, TextBox) and "left  3" in view.text(), "the keys")
+        await view.pilot.press("escape")
+        for typed in ("j=3 l=1", "reset"):
+            await view.until(lambda: view.app.screen is view.app.dashboard, "it closes")
+            await view.pilot.press("C")
+            await view.until(lambda: isinstance(view.app.screen, Prompt), "the question")
+            view.app.screen.query_one(Input).value = typed
+            await view.pilot.press("enter")
+        await view.until(lambda: len(started.commands) == 3, "the changes")
+    assert [args for _, args in started.commands] == [
+        ("keys", "grid_world"),
+        ("keys", "grid_world", "--set=j=3", "--set=l=1"),
+        ("keys", "grid_world", "--reset"),
+    ]
+
+
 async def test_a_refused_command_says_why_and_starts_nothing(opened, started) -> None:
     async with opened() as view:
         await view.select("job", "j3")

@@ -145,13 +145,21 @@ class Desk:
 
     def _log(self, state: Snapshot, subject: Subject | None) -> None:
         job = targets.job_of(state, subject)
+        self._read(f"Log of {job.slot}", ("jobs", "logs", job.id), "The worker has printed nothing.")
 
-        def show() -> None:
-            code, said = launch.call(("jobs", "logs", job.id))
-            title = f"Log of {job.slot}"
-            self._app.call_from_thread(self._app.show_text, title, said or "The worker has printed nothing.", code != 0)
+    def _game_keys(self, state: Snapshot, subject: Subject | None) -> None:
+        game = targets.game_of(state, subject)
+        self._read(f"Keys of {game.title}", ("keys", game.short))
 
-        self._app.run_worker(show, thread=True, exit_on_error=False)
+    def _change_keys(self, state: Snapshot, subject: Subject | None) -> None:
+        game = targets.game_of(state, subject)
+
+        def line(text: str) -> tuple[str, ...]:
+            changes = ("--reset",) if text.strip() == "reset" else tuple(f"--set={part}" for part in text.split())
+            return ("keys", game.short, *changes)
+
+        label = "KEY=ACTION, several with spaces between, or reset (the actions: key K)"
+        self._ask(f"Change the keys of {game.title}", label, "", "call", line)
 
     def _menu(self, state: Snapshot, subject: Subject | None) -> None:
         from wmplay.tui.screens.menu import Menu
@@ -170,6 +178,15 @@ class Desk:
         from wmplay.tui.screens.help import HelpScreen
 
         self._app.push_screen(HelpScreen(self._app.user_keys))
+
+    def _read(self, title: str, args: tuple[str, ...], empty: str = "") -> None:
+        """Show what a short command says in a box."""
+
+        def show() -> None:
+            code, said = launch.call(args)
+            self._app.call_from_thread(self._app.show_text, title, said or empty, code != 0)
+
+        self._app.run_worker(show, thread=True, exit_on_error=False)
 
     def _ask(self, title: str, label: str, value: str, how: How, make: Callable[[str], tuple[str, ...]]) -> None:
         """Ask for one text, then start the command that `make` builds from it."""
