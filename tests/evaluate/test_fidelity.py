@@ -6,7 +6,8 @@ import pytest
 
 from evaluate.fakes import PerfectGrid, RepeatWorld, grid_starts
 from wmplay.core.catalog import GAMES
-from wmplay.evaluate.fidelity import mean_observation, measure
+from wmplay.core.spaces import ObservationSpec
+from wmplay.evaluate.fidelity import Comparison, mean_observation, measure
 from wmplay.evaluate.starts import Starts
 
 GRID = GAMES[0]
@@ -78,3 +79,28 @@ def test_taking_and_naming_starts(starts: Starts):
     half = starts.take(slice(0, 6))
     assert half.count == 6 and half.digest() != starts.digest()
     assert half.digest() == starts.take(np.arange(6)).digest()
+
+
+def test_a_dream_that_has_ended_stays_as_it_ended_and_is_told():
+    """A pole dreamed on after its fall would turn for ever, and the card would say nothing but that."""
+    rows, count = 8 + 3, 2
+    blank = np.zeros((count, rows), np.float32)
+    play = Starts(
+        8, np.zeros((count, rows, 4), np.float32), np.zeros((count, rows), np.int64), blank, blank.astype(bool),
+        blank.astype(bool), np.full(count, rows), np.arange(count), tuple(np.zeros(7, np.int64) for _ in range(count)),
+    )  # fmt: skip
+    ranges = np.ones(4, np.float32)
+    compared = Comparison(VectorWorld(), GAMES[2], play, np.full(4, 9, np.float32), ranges)
+    for k, value in ((1, 0.1), (2, 0.5), (3, 70.0)):
+        seen = compared.held(np.full((count, 4), value, np.float32), np.array([k == 2, False], np.float32))
+    row = compared.figures(3, seen, None)
+    assert seen[:, 0].tolist() == [0.5, 70.0]
+    assert row["ended_early"][0] == 0.5
+    assert row["state_errors"]["angle"][0] == pytest.approx(35.25)
+
+
+class VectorWorld:
+    """Only what a comparison asks of a world without pictures."""
+
+    observation = ObservationSpec("vector", (4,))
+    draw = None

@@ -64,10 +64,22 @@ def test_eval_writes_the_card_and_its_pictures(there: Path, run_cli):
             assert low <= mean <= high
     folder = there / "one"
     assert json.loads((folder / "report" / "report.json").read_text())["ground"] == card["ground"]
-    for picture in ("horizon.png", "strip-player.png", "strip-expert.png", "reconstructions.png"):
+    assert list(card["ranges"]) == ["position", "velocity", "angle", "angular_velocity"]
+    for beside in card["beside"].values():
+        assert len(beside["real"]) == len(beside["dream"]) >= 5
+        assert len(beside["real"][0]) == 4
+    for picture in ("horizon.png", "variables.png", "strip-player.png", "strip-expert.png", "reconstructions.png"):
         assert (folder / "report" / picture).read_bytes().startswith(b"\x89PNG")
     assert slots.verify_slot("one") == []
     assert any(name.startswith("skill player") for name in slots.find_slot("one").metrics)
+
+
+def test_the_card_says_in_words_what_it_measured(there: Path, run_cli):
+    """Each variable has its error, predicted stands beside real, and a frame that was merely copied is no merit."""
+    said = run_cli("eval", "one", "--starts", "8", "--device", "cpu", "--no-save").stdout
+    for words in ("angular velocity", "real  predicted", "no sampling noise", "takes real frames as they are", "% ["):
+        assert words in said, words
+    assert "most likely" not in said
 
 
 @pytest.mark.slow

@@ -81,15 +81,24 @@ def _write(folder: Path, report: dict[str, Any], pictures: dict[str, bytes]) -> 
 
 def _print(report: dict[str, Any]) -> None:
     """The card for people: one table for each regime, then the sentences."""
-    from wmplay.evaluate.report import rows
+    from wmplay.evaluate.beside import rows as beside_rows
+    from wmplay.evaluate.report import rows, variable_rows
     from wmplay.evaluate.words import sentences
 
     typer.echo(f"{report['slot']}: {report['family']} on {report['game']}, {report['starts']} held-out starts")
     for regime, card in report["regimes"].items():
         listed = rows(card)
         columns = list(dict.fromkeys(name for row in listed for name in row))
-        typer.echo(f"\n{regime} (open loop, most likely outcome, [95 % interval])")
+        typer.echo(f"\n{regime} (open loop, no sampling noise, [95 % interval])")
         table(listed, columns, empty="no start lasts a single step")
+        variables = variable_rows(card)
+        if variables:
+            typer.echo("")
+            table(variables, list(variables[0]))
+    for regime, beside in (report.get("beside") or {}).items():
+        if beside:
+            typer.echo(f"\n{regime}, seed {beside['seed']}: real  predicted, step by step")
+            table(beside_rows(beside), ["k", *beside["names"]])
     typer.echo("")
     for sentence in sentences(report):
         typer.echo(sentence)

@@ -39,7 +39,7 @@ class Dreamer:
     """B dreams of one world model, stepped together.
 
     contexts: arrays [N, C+H, ...] by Segment's field names; a dream reads the first `CONTEXT` rows of one of them.
-    temperature: scales the sampling noise of every step; 0 takes the most likely outcome. May be set at any time.
+    temperature: scales the sampling noise of every step; at 0 there is no noise. May be set at any time.
     """
 
     def __init__(self, world: World, contexts: Mapping[str, np.ndarray], device: Device | str = "auto") -> None:

@@ -23,6 +23,11 @@ CURVE = (1, 2, 3, 5, 8, 11, 15, 20, 30, 40, 50, 65, 80, 100, 125, 150, 175, 200)
 
 Card = dict[str, dict[str, Any]]
 
+# A curve goes on as long as this many starts do: a mean of two or three is a matter of luck.
+FEWEST = 8
+# Where a dream ends at temperature 0.
+ENDED = 0.5
+
 
 def mean_observation(observation: NDArray[Any]) -> NDArray[np.float32]:
     """The mean of observations [N, ...] as float32 [...], in their own units: the second baseline."""
@@ -48,6 +53,8 @@ class Comparison:
     ) -> None:
         self.world, self.game, self.starts, self.mean, self.ranges = world, game, starts, mean, ranges
         self._still = np.ones(starts.count, dtype=np.bool_)  # boards exact so far
+        self._ended = np.zeros(starts.count, dtype=np.bool_)  # dreams that have ended by their own word
+        self._last: NDArray[Any] | None = None
 
     def _pixels(self, seen: NDArray[Any]) -> torch.Tensor | None:
         frames = pictures(self.world, seen)
@@ -68,6 +75,16 @@ class Comparison:
         still = self.starts.truth(0)[lasting]
         flat = np.broadcast_to(self.mean, real.shape)
         return self._error(seen[lasting], real), self._error(still, real), self._error(flat, real)
+
+    def held(self, seen: NDArray[Any], end: NDArray[np.float32]) -> NDArray[Any]:
+        """Observations with those of dreams that have ended staying as they ended. Call it for k = 1, 2, 3, …
+
+        As a player would see it; a pole that is dreamed on after its fall turns for ever, which measures nothing.
+        """
+        shown = seen if self._last is None else np.where(self._ended[:, None], self._last, seen)
+        self._last = shown
+        self._ended |= end >= ENDED
+        return shown
 
     def exact(self, k: int, seen: NDArray[Any]) -> NDArray[np.bool_]:
         """bool [N]: the dreamed board equals the real one at this and every earlier step. Call it for k = 1, 2, 3, …"""
@@ -110,6 +127,8 @@ class Comparison:
             names = truths.state_names(self.game.short, gap.shape[1])
             row["state_errors"] = {name: mean_figure(gap[:, i]) for i, name in enumerate(names)}
             # The figure that must be small for every variable to be: the worst one's.
+            going_on = lasting & ~self.starts.terminated[:, self.starts.context - 1 + k]
+            row["ended_early"] = share_figure(int(self._ended[going_on].sum()), int(going_on.sum()))
             row["state_error"] = max(row["state_errors"].values(), key=lambda figure: figure[0])
         return row
 
@@ -133,11 +152,13 @@ def measure(
     curve: dict[str, list[float]] = {"k": [], "model": [], "repeat": [], "mean": []}
     boards = game.truth == "board"
     for step in dream(world, starts, max(wanted, default=0), temperature, device, seed, tick):
-        if not (boards or step.k in wanted or step.k in CURVE):
+        if not (boards or ranges is not None or step.k in wanted or step.k in CURVE):
             continue
         seen = observations(world, step.state)
+        if ranges is not None:
+            seen = comparison.held(seen, step.end)
         exact = comparison.exact(step.k, seen) if boards else None
-        if step.k in CURVE and starts.lasting(step.k).any():
+        if step.k in CURVE and starts.lasting(step.k).sum() >= min(FEWEST, starts.count):
             curve["k"].append(step.k)
             for name, values in zip(("model", "repeat", "mean"), comparison.errors(step.k, seen), strict=True):
                 curve[name].append(float(values.mean()))

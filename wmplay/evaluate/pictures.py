@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wmplay.core.runs import RUN_FILE, RunStore
 from wmplay.evaluate import montage
+from wmplay.evaluate.beside import draw_beside
 from wmplay.evaluate.montage import Frames
 from wmplay.evaluate.rollout import begin, dream, observations, pictures
 from wmplay.evaluate.starts import Starts
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 STRIP = (0, 1, 2, 3, 5, 8, 11, 15, 20, 30, 40, 50)
 BLUE, ORANGE, GREY, GREEN = "#2563a8", "#d9792b", "#8a8f98", "#3c8d5a"
 Pictures = dict[str, bytes]
+# Errors below this (a millionth of the range, squared) are drawn as if they were this: no eye tells them from none.
+FLOOR = 1e-12
 
 
 def draw_report(subject: Subject, report: dict[str, Any]) -> Pictures:
@@ -42,6 +45,9 @@ def draw_report(subject: Subject, report: dict[str, Any]) -> Pictures:
         drawn[f"strip-{regime}.png"] = draw_strip(real, dreamed, shown, f"{subject.name} · {regime}")
         three = np.concatenate([real[0], dreamed[0], montage.difference(real[0], dreamed[0])], axis=2)
         drawn[f"twin-{regime}.gif"] = montage.gif(three[: shown.valid[0] - shown.context + 1], subject.game.fps)
+    beside = draw_beside(report)
+    if beside is not None:
+        drawn["variables.png"] = beside
     seen = draw_reconstructions(subject)
     if seen is not None:
         drawn["reconstructions.png"] = seen
@@ -81,27 +87,37 @@ def draw_strip(real: Frames, dreamed: Frames, starts: Starts, title: str) -> byt
         truth[over], gap[over] = 200, 200
         rows += [("real", truth), ("dream", guess), ("difference", gap)]
     columns = ["real, k=0" if k == 0 else f"k={k}" for k in steps]
-    return montage.png(montage.grid(rows, columns, title + " · open loop, most likely outcome, held-out starts"))
+    return montage.png(montage.grid(rows, columns, title + " · open loop, no sampling noise, held-out starts"))
 
 
 def draw_reconstructions(subject: Subject, count: int = 12) -> bytes | None:
-    """Held-out frames above what the model sees in them, half from each regime."""
+    """Held-out frames above what the model makes of them, half from each regime.
+
+    Where the model takes real frames as they are there is nothing to see in that: then the first frame it draws itself.
+    """
     world, device = subject.world, subject.place
     each = -(-count // len(subject.regimes))
     real: list[NDArray[Any]] = []
     seen: list[NDArray[Any]] = []
+    parts = [starts.take(slice(0, each)) for starts in subject.regimes.values()]
     with torch.inference_mode():
-        for starts in subject.regimes.values():
-            part = starts.take(slice(0, each))
+        for part in parts:
             state = begin(world, part, device, torch.Generator(device=device).manual_seed(0))
             seen.append(observations(world, state))
             real.append(part.truth(0))
+        as_it_is = all(np.array_equal(a, b) for a, b in zip(real, seen, strict=True))
+        if as_it_is:
+            seen = [observations(world, next(iter(dream(world, part, 1, 0.0, device))).state) for part in parts]
+            real = [part.truth(1) for part in parts]
     above, below = pictures(world, np.concatenate(real)), pictures(world, np.concatenate(seen))
     if above is None or below is None:
         return None
-    rows = [("real", above), ("seen", below), ("difference", montage.difference(above, below))]
-    labels = [name if i == 0 else "" for name, s in subject.regimes.items() for i in range(min(each, s.count))]
-    return montage.png(montage.grid(rows, labels, f"{subject.name} · reconstructions of held-out frames"))
+    title, name = "reconstructions of held-out frames", "seen"
+    if as_it_is:
+        title, name = "the first frame it draws itself (k=1): this model takes real frames as they are", "drawn"
+    rows = [("real", above), (name, below), ("difference", montage.difference(above, below))]
+    labels = [regime if i == 0 else "" for regime, s in subject.regimes.items() for i in range(min(each, s.count))]
+    return montage.png(montage.grid(rows, labels, f"{subject.name} · {title}"))
 
 
 def figure(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
@@ -132,8 +148,14 @@ def horizon_axes(ax: Any, ks: Sequence[int], title: str) -> None:
     ax.set(xscale="log", yscale="log", xlabel="imagined steps k", title=title)
     ax.set_xticks(ks, [str(k) for k in ks], minor=False)
     ax.minorticks_off()
-    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 1e4 * low else (1.0,), numticks=9))
     ax.yaxis.set_major_formatter("{x:g}")
+
+
+def floored(errors: Sequence[float]) -> list[float]:
+    """Errors for a logarithmic axis: none at all is drawn at the floor."""
+    return [max(value, FLOOR) for value in errors]
 
 
 def draw_horizon(report: dict[str, Any]) -> bytes:
@@ -143,12 +165,11 @@ def draw_horizon(report: dict[str, Any]) -> bytes:
     for ax, (regime, curve) in zip(axes, regimes.items(), strict=True):
         ax.plot(curve["k"], curve["repeat"], color=GREY, linestyle="--", label="repeat the last frame")
         ax.plot(curve["k"], curve["mean"], color=GREY, linestyle=":", label="mean training frame")
-        floor = [max(value, 1e-6) for value in curve["model"]]
-        ax.plot(curve["k"], floor, color=BLUE, marker="o", markersize=3.5, label="dream")
+        ax.plot(curve["k"], floored(curve["model"]), color=BLUE, marker="o", markersize=3.5, label="dream")
         card = report["regimes"][regime]
         ks = [int(k) for k in card if card[k].get("mse")]
-        low = [max(card[str(k)]["mse"][1], 1e-6) for k in ks]
-        high = [max(card[str(k)]["mse"][2], 1e-6) for k in ks]
+        low = floored([card[str(k)]["mse"][1] for k in ks])
+        high = floored([card[str(k)]["mse"][2] for k in ks])
         ax.fill_between(ks, low, high, color=BLUE, alpha=0.15, linewidth=0)
         horizon_axes(ax, ks, f"{report['slot']} · {regime}")
     axes[0].set_ylabel("mean squared error")

@@ -12,6 +12,8 @@ import torch
 
 from wmplay.core import slots
 from wmplay.core.errors import WmplayError
+from wmplay.evaluate import truths
+from wmplay.evaluate.beside import measure_beside
 from wmplay.evaluate.fidelity import HORIZONS, Card, measure
 from wmplay.evaluate.following import measure_following
 from wmplay.evaluate.outcomes import measure_outcomes
@@ -65,6 +67,9 @@ def make_report(subject: Subject, full: bool = False, seed: int = 0, narrate: Na
             report[block][regime] = card
             if block == "regimes":
                 report.setdefault("curve", {})[regime] = curve
+    names = truths.state_names(game.short, 0 if subject.ranges is None else len(subject.ranges))
+    report["ranges"] = None if subject.ranges is None else dict(zip(names, subject.ranges.tolist(), strict=True))
+    report["beside"] = {regime: measure_beside(subject, regime) for regime in subject.regimes}
     report["reconstruction"] = {}
     report["outcomes"] = {}
     report["action_following"] = {}
@@ -101,14 +106,16 @@ def _staying(subject: Subject, seed: int, narrate: Narrate) -> dict[str, Any] | 
 
 @torch.inference_mode()
 def _reconstruction(subject: Subject, regime: str, seed: int) -> dict[str, Any]:
-    """How well the last context frame is seen: the error of k = 0, which no dream can be better than."""
+    """How well the last context frame is seen: the error of k = 0. Families that show a real frame as it is have no
+    error there (`as_it_is`); what they draw themselves begins at k = 1."""
     starts = subject.regimes[regime]
     device = subject.place
     state = begin(subject.world, starts, device, torch.Generator(device=device).manual_seed(seed))
     seen, real = observations(subject.world, state), starts.truth(0)
     scale = 255.0 if subject.ranges is None else subject.ranges
     error = ((seen.astype("float64") - real) / scale) ** 2
-    return {"n": starts.count, "mse": mean_figure(error.reshape(starts.count, -1).mean(axis=1))}
+    mse = mean_figure(error.reshape(starts.count, -1).mean(axis=1))
+    return {"n": starts.count, "mse": mse, "as_it_is": bool(error.max() == 0)}
 
 
 def headline(report: dict[str, Any]) -> dict[str, float]:
@@ -141,12 +148,28 @@ def save_report(subject: Subject, report: dict[str, Any], pictures: dict[str, by
 
 
 def rows(card: Card) -> list[dict[str, str]]:
-    """A regime's card as rows of text for people: one row for each k."""
+    """A regime's card as rows of text for people: one row for each k that any start lasts."""
     listed = []
     for k, row in card.items():
+        if not row["n"]:
+            continue
         texts = {"k": k, "n": str(row["n"])}
         for name, figure in row.items():
-            if isinstance(figure, list) and not name.startswith(("repeat", "mean")):
+            if isinstance(figure, list) and not name.startswith(("repeat", "mean", "ended")):
                 texts[name] = f"{figure[0]:.4g} [{figure[1]:.3g}, {figure[2]:.3g}]"
         listed.append(texts)
     return listed
+
+
+def variable_rows(card: Card) -> list[dict[str, str]]:
+    """Each variable's mean error as a share of its range, a column for each k; nothing for frames."""
+    measured = {k: row["state_errors"] for k, row in card.items() if row.get("state_errors")}
+    names = list(next(iter(measured.values()), {}))
+    return [
+        {"error of": name.replace("_", " "), **{f"k={k}": _percent(row[name]) for k, row in measured.items()}}
+        for name in names
+    ]
+
+
+def _percent(figure: list[float]) -> str:
+    return f"{100 * figure[0]:.3g} % [{100 * figure[1]:.2g}, {100 * figure[2]:.2g}]"

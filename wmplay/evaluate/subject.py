@@ -19,7 +19,7 @@ from wmplay.core.slots import SlotInfo
 from wmplay.core.variants import DATA_ONLY, find_game
 from wmplay.devices import Device, resolve
 from wmplay.dreams import load_world
-from wmplay.evaluate import heldout
+from wmplay.evaluate import heldout, truths
 from wmplay.evaluate.fidelity import mean_observation, variable_ranges
 from wmplay.evaluate.starts import CONTEXT, Starts, draw_starts
 from wmplay.worlds.protocol import World
@@ -34,8 +34,8 @@ class Subject:
     """A world with its game, the starts of each regime, and what the baselines need.
 
     tails: the last rows of held-out episodes, where the ends are. mean: float32, the mean training observation in its
-    own units, and `mean_from` where it is from. ranges: float32 [S], how far each variable of a vector game moves;
-    None for frames.
+    own units, and `mean_from` where it is from. ranges: float32 [S], the range of each variable of a vector
+    game (`truths.state_ranges`, else how far it moves in the held-out play); None for frames.
     """
 
     name: str
@@ -93,7 +93,8 @@ def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narr
             data = episodes.Dataset(heldout.folder(game, regime, horizon))
             tails[regime] = draw_starts(data, count, 24, CONTEXT, game.warmup, tail=True)
     mean, mean_from = _mean(info, game, regimes)
-    ranges = variable_ranges(list(regimes.values()))
+    known = truths.state_ranges(game.short, int(world.observation.shape[0]))
+    ranges = known if known is not None else variable_ranges(list(regimes.values()))
     return Subject(info.name, info, game, world, place, regimes, tails, mean, mean_from, ranges)
 
 

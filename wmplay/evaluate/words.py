@@ -17,23 +17,40 @@ def sentences(report: dict[str, Any]) -> list[str]:
     """One sentence for each measure, each regime."""
     told = []
     for regime, row in report.get("reconstruction", {}).items():
-        told.append(f"Reconstruction ({regime}): MSE {_plain(row['mse'])}.")
+        if row.get("as_it_is"):
+            first = report["regimes"][regime].get("1", {}).get("mse")
+            told.append(
+                f"Reconstruction ({regime}): this model takes real frames as they are; the first it draws itself, "
+                f"k=1, has MSE {_plain(first)}."
+            )
+        else:
+            told.append(f"Reconstruction ({regime}): MSE {_plain(row['mse'])}.")
     for regime, row in report.get("action_following", {}).items():
         told.append(
             f"Answers the keys ({regime}): {_share(row['share'])} of {row['n']} clear starts at k={row['k']}, "
             f"its difference {_plain(row['size'])} times the game's."
         )
     for regime, row in report.get("outcomes", {}).items():
-        told.append(
-            f"Reward ({regime}): mean error {_plain(row['reward_error'])}, {_plain(row['reward_baseline'])} for "
-            f"always the mean. End: precision {_share(row['end_precision'])}, "
-            f"recall {_share(row['end_recall'])} of {row['ends']}."
+        flat = row["reward_skill"] is None
+        usual = "it never changes in this game" if flat else f"{_plain(row['reward_baseline'])} for always the mean"
+        ends = (
+            f"End: precision {_share(row['end_precision'])}, recall {_share(row['end_recall'])} of {row['ends']}."
+            if row["ends"] or row["end_precision"]
+            else "End: none in this play, and none foretold."
         )
+        told.append(f"Reward ({regime}): mean error {_plain(row['reward_error'])}, {usual}. {ends}")
     for keys, row in (report.get("staying_power") or {}).items():
         told.append(
             f"Staying power ({keys} keys): {_share(row['share'])} of {row['n']} dreams are still the game after "
             f"{row['steps']} steps."
         )
+    for regime, card in report["regimes"].items():
+        early = {k: row["ended_early"] for k, row in card.items() if (row.get("ended_early") or [0])[0] > 0}
+        told += [
+            f"Too early ({regime}): {_share(share)} of the dreams have ended by k={k} where the game goes on; from "
+            "there their last state counts."
+            for k, share in early.items()
+        ]
     tell = report.get("can_you_tell")
     if tell:
         right = _share(tell["accuracy"])
