@@ -6,11 +6,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from wmplay.bench.plain import plain_world
 from wmplay.worlds.protocol import Segment
 from wmplay.worlds.recurrent import UNIFORM, BlockGru, BlockLinear, divergence, draw, log_probabilities
 from wmplay.worlds.rssm import Rssm, RssmConfig
 
-from .cases import FRAME, MOVES, VECTOR, drift, fit
+from .cases import FRAME, MOVES, VECTOR, Case, drift, fit
 
 
 def vector_world() -> Rssm:
@@ -100,3 +101,24 @@ def test_pictures_are_square_multiples_of_sixteen() -> None:
     """The common size of games must work out of the box."""
     world = Rssm(RssmConfig(**Rssm.presets["tiny"]), FRAME, MOVES)
     assert world.features_size == 32 + 64
+
+
+def test_the_quick_forms_are_the_plain_layers() -> None:
+    """Speed would have been bought with another model than DreamerV3's, and its speed-up be no speed-up."""
+    case = Case("rssm")
+    world = case.make()
+    torch.manual_seed(1)
+    for parameter in world.parameters():  # the heads start at zero, which would hide what is wrong with them
+        parameter.data.add_(0.02 * torch.randn_like(parameter))
+    plain = plain_world(world)
+    segment, losses = case.data(2, 6), []
+    for side in (world, plain):
+        loss, _ = side.loss(segment, "joint", torch.Generator().manual_seed(2))
+        loss.backward()
+        losses.append(loss.detach())
+    assert torch.allclose(*losses, rtol=1e-5)
+    theirs = {name: parameter.grad for name, parameter in plain.named_parameters()}
+    for name, parameter in world.named_parameters():
+        grad, other = parameter.grad, theirs[name]
+        assert grad is not None and other is not None, name
+        assert torch.allclose(grad, other, rtol=1e-2, atol=1e-4 * float(other.abs().max() + 1e-3)), name

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import torch
 
+from wmplay.bench.plain_frames import plain_part
 from wmplay.bench.plain_vae import PlainVae
 from wmplay.devices import Device, Precision, set_layout
 from wmplay.training.source import Source
@@ -18,8 +19,9 @@ def plain_world(world: World) -> World:
     """A copy in contiguous float32, without what wmplay rewrote for speed."""
     other = set_layout(copy.deepcopy(world), torch.contiguous_format)
     for name, module in list(other.named_modules()):
-        if isinstance(module, Vae):
-            other.set_submodule(name, PlainVae(module))
+        plain = PlainVae(module) if isinstance(module, Vae) else plain_part(module)
+        if plain is not None:
+            other.set_submodule(name, plain)
     return other
 
 

@@ -1,30 +1,30 @@
 """Frames to a vector and back, for recurrent worlds: no layer at full size, which is where a CPU's time goes.
 
-Shapes: N frames, H W C frame, E embedding, F features.
+Shapes: N frames, H W C frame, E embedding, F features. Between layers pictures are [N, H, W, C].
 """
 
 from __future__ import annotations
+
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.worlds.blocks import to_float
+from wmplay.worlds.blocks import computed_in
+from wmplay.worlds.norms import norm_silu
+from wmplay.worlds.strided import PaintError, patched, unpatched
 
 # The first layer reads, and the last one paints, patches of this side; between them the grid is halved twice.
 PATCH, HALVINGS = 4, 2
 
 
 class ChannelNorm(nn.Module):
-    """RMS norm over the channels of [N, C, H, W]."""
+    """The weight of an RMS norm over channels; the nets below compute it together with the SiLU that follows."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels, 1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        scale = torch.rsqrt(x.float().square().mean(1, keepdim=True) + 1e-4)
-        return x * (scale * self.weight).to(x.dtype)
 
 
 class FrameEncoder(nn.Module):
@@ -47,7 +47,18 @@ class FrameEncoder(nn.Module):
         )
 
     def forward(self, frames: Tensor) -> Tensor:
-        return self.layers(to_float(frames) - 0.5).flatten(1)
+        first = cast(nn.Conv2d, self.layers[0])
+        weight = first.weight.permute(0, 2, 3, 1).flatten(1) * (1.0 / 255.0)
+        # Pixels as they are, less 128, are exact in bfloat16; the layer reads them as p / 255 − 1/2.
+        bias = cast(Tensor, first.bias) + 0.5 * weight.sum(1)
+        x = patched(frames, PATCH).to(computed_in(weight)).sub_(128.0)
+        x = self._normed(1, F.linear(x, weight, bias))
+        for index in (3, 6):
+            x = self._normed(index + 1, self.layers[index](x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+        return x.permute(0, 3, 1, 2).flatten(1)
+
+    def _normed(self, index: int, x: Tensor) -> Tensor:
+        return norm_silu(x, cast(ChannelNorm, self.layers[index]).weight.flatten())
 
 
 class FrameDecoder(nn.Module):
@@ -72,5 +83,26 @@ class FrameDecoder(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        x = self.enter(features).unflatten(-1, (4 * self.depth, self.side, self.side))
-        return F.pixel_shuffle(self.layers(x).float(), PATCH) + 0.5
+        return unpatched(self._paint(features).float(), PATCH).permute(0, 3, 1, 2)
+
+    def error(self, features: Tensor, frames: Tensor) -> Tensor:
+        """Squared error summed over each picture, float32 [N], of features [N, F] and uint8 frames [N, H, W, 3]."""
+        return PaintError.apply(self._paint(features), patched(frames, PATCH), False)  # type: ignore[no-any-return]
+
+    def _paint(self, features: Tensor) -> Tensor:
+        """[N, F] -> patches [N, H/P, W/P, P·P·3]."""
+        x = self.enter(features).unflatten(-1, (4 * self.depth, self.side, self.side)).permute(0, 2, 3, 1)
+        x = self._normed(0, x)
+        for index in (2, 5):
+            layer = cast(nn.ConvTranspose2d, self.layers[index])
+            # The bias apart: inside, oneDNN takes a slower path.
+            grown = F.conv_transpose2d(x.permute(0, 3, 1, 2), layer.weight, stride=2, padding=1).permute(0, 2, 3, 1)
+            x = self._normed(index + 1, grown + cast(Tensor, layer.bias).to(grown.dtype))
+        last = cast(nn.Conv2d, self.layers[8])
+        # Colours last in a patch, as frames have them; pixel shuffling would want them first.
+        weight = last.weight.unflatten(0, (3, -1)).transpose(0, 1).flatten(0, 1)
+        bias = cast(Tensor, last.bias).view(3, -1).t().flatten() + 0.5
+        return F.conv2d(x.permute(0, 3, 1, 2), weight, bias, padding=1).permute(0, 2, 3, 1)
+
+    def _normed(self, index: int, x: Tensor) -> Tensor:
+        return norm_silu(x, cast(ChannelNorm, self.layers[index]).weight.flatten())

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wmplay.worlds.norms import norm_silu
+
 # Share of a uniform distribution mixed into every categorical (arXiv 2301.04104, "World model learning").
 UNIFORM = 0.01
 
@@ -30,7 +32,7 @@ class Dense(nn.Module):
 
     def finish(self, x: Tensor) -> Tensor:
         """What follows the product, for callers that add up several products."""
-        return F.silu(self.norm(x))
+        return norm_silu(x, self.norm.weight)
 
 
 def head(inputs: int, units: int, layers: int, outputs: int) -> nn.Sequential:
@@ -78,12 +80,16 @@ class BlockGru(nn.Module):
         """Encoded actions [..., A] -> [..., U]"""
         return self.action(action)
 
+    def settle(self, x: Tensor) -> Tensor:
+        """RMS norm and SiLU of [N, D]."""
+        return norm_silu(x, self.norm.weight)
+
     def forward(self, hidden: Tensor, latent: Tensor, projected: Tensor) -> Tensor:
         """One step: h [N, D], z [N, S·K], projected action [N, U] -> h' float32 [N, D]."""
         shared = torch.cat((self.memory(hidden), self.latent(latent), projected), dim=-1)
         own = hidden.to(shared.dtype).unflatten(-1, (self.blocks, -1))
         both = torch.cat((own, shared[:, None].expand(-1, self.blocks, -1)), dim=-1).flatten(1)
-        mixed = F.silu(self.norm(self.mix(both)))
+        mixed = self.settle(self.mix(both))
         # Each block holds its own three gates.
         parts = self.gates(mixed).float().unflatten(-1, (self.blocks, 3, -1))
         reset, candidate, update = (part.flatten(1) for part in parts.unbind(2))

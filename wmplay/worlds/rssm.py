@@ -24,7 +24,6 @@ from wmplay.worlds.blocks import (
     detached,
     expand_like,
     masked_mean,
-    to_float,
     to_uint8,
     transitions,
 )
@@ -194,9 +193,9 @@ class Rssm(World):
 
     def _error(self, features: Tensor, observation: Tensor) -> Tensor:
         """Squared error of what is read off the features [N, F], summed over a picture's pixels, [N]."""
-        guess = self.decoder(features).float()
         if self.observation.kind == "frame":
-            return (guess - to_float(observation)).square().flatten(1).sum(-1)
+            return self.decoder.error(features, observation)  # type: ignore[operator, no-any-return]
+        guess = self.decoder(features).float()
         truth = symlog(self.scale.normalise(observation.float()))
         return (guess - truth).square().sum(-1) * self.config.vector_weight
 

@@ -94,23 +94,29 @@ class Windows(torch.autograd.Function):
 
 
 class PaintError(torch.autograd.Function):
-    """Σ (sigmoid(x) − t / 255)² of x [N, ...] and t uint8 [N, ...], float32 scalar: error and gradient in one visit."""
+    """Σ (x − t / 255)² over each frame, float32 [N], of x [N, ...], or its sigmoid, and t uint8 [N, ...].
+
+    Error and gradient in one visit: the frames are larger than a processor's cache.
+    """
 
     @staticmethod
-    def forward(ctx: Any, painted: Tensor, target: Tensor) -> Tensor:
+    def forward(ctx: Any, painted: Tensor, target: Tensor, squash: bool) -> Tensor:
         gradient = torch.empty_like(painted)
-        total = torch.zeros((), device=painted.device)
+        total = torch.empty(len(painted), device=painted.device)
         step = _FRAMES if painted.device.type == "cpu" else max(1, len(painted))
         for start in range(0, len(painted), step):
-            shown = torch.sigmoid(painted[start : start + step].float())
-            missed = target[start : start + step].to(shown.dtype).mul_(-1.0 / 255.0).add_(shown)
-            total += missed.square().sum()
-            slope = shown.mul_(1.0 - shown)  # sigmoid's own
-            gradient[start : start + step] = missed.mul_(slope).mul_(2.0)
+            here = slice(start, start + step)
+            shown = torch.sigmoid(painted[here].float()) if squash else painted[here]
+            missed = target[here].float().mul_(-1.0 / 255.0).add_(shown)
+            total[here] = missed.square().flatten(1).sum(-1)
+            if squash:
+                missed.mul_(shown.mul_(1.0 - shown))  # sigmoid's own slope
+            gradient[here] = missed.mul_(2.0)
         ctx.save_for_backward(gradient)
         return total
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * gradients[0].to(gradient.dtype), None
+        weight = gradients[0].to(gradient.dtype)
+        return gradient * weight.reshape(-1, *([1] * (gradient.ndim - 1))), None, None

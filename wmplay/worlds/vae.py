@@ -131,7 +131,7 @@ class Vae(nn.Module):
         """
         mean, log_variance = self.encode(frames)
         painted = self._paint(sample_normal(mean, log_variance, generator))
-        error = PaintError.apply(painted, patched(frames, 4)) / frames.shape[0]
+        error = PaintError.apply(painted, patched(frames, 4), True).mean()
         kl = kl_to_standard(mean, log_variance).mean()
         floor = tolerance * self.latent_size
         return error + kl.clamp_min(floor), error / frames[0].numel(), kl

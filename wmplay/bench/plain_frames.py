@@ -1,0 +1,87 @@
+"""Parts of a recurrent world as one would first write them in torch: the plain side of `frame_nets` and `recurrent`.
+
+Each holds the very layers of the part it stands for, so the weights are the same and so is the function.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wmplay.worlds.frame_nets import PATCH, ChannelNorm, FrameDecoder, FrameEncoder
+from wmplay.worlds.recurrent import BlockGru, Dense
+
+
+class PlainChannelNorm(nn.Module):
+    """RMS norm over the channels of [N, C, H, W]."""
+
+    def __init__(self, norm: ChannelNorm) -> None:
+        super().__init__()
+        self.weight = norm.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-4) * self.weight
+
+
+class PlainEncoder(nn.Module):
+    """uint8 frames [N, H, W, 3] -> [N, E], in N C H W."""
+
+    def __init__(self, encoder: FrameEncoder) -> None:
+        super().__init__()
+        self.layers = _plain_layers(encoder.layers)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        images = frames.permute(0, 3, 1, 2).contiguous().float() / 255.0
+        return cast(Tensor, self.layers(images - 0.5)).flatten(1)
+
+
+class PlainDecoder(nn.Module):
+    """Features [N, F] -> float32 images [N, 3, H, W]."""
+
+    def __init__(self, decoder: FrameDecoder) -> None:
+        super().__init__()
+        self.enter, self.layers = decoder.enter, _plain_layers(decoder.layers)
+        self.first = (4 * decoder.depth, decoder.side, decoder.side)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.layers(self.enter(features).unflatten(-1, self.first)), PATCH) + 0.5
+
+    def error(self, features: Tensor, frames: Tensor) -> Tensor:
+        """Squared error summed over each picture, [N]."""
+        images = frames.permute(0, 3, 1, 2).contiguous().float() / 255.0
+        return (self.forward(features) - images).square().flatten(1).sum(-1)
+
+
+class PlainDense(Dense):
+    """Linear, RMS norm, SiLU, each by itself."""
+
+    def finish(self, x: Tensor) -> Tensor:
+        return F.silu(self.norm(x))
+
+
+class PlainGru(BlockGru):
+    """The GRU with its norm and SiLU each by themselves."""
+
+    def settle(self, x: Tensor) -> Tensor:
+        return F.silu(self.norm(x))
+
+
+def plain_part(module: nn.Module) -> nn.Module | None:
+    """The plain version of a part, or None where the part is plain already."""
+    if isinstance(module, FrameEncoder):
+        return PlainEncoder(module)
+    if isinstance(module, FrameDecoder):
+        return PlainDecoder(module)
+    for ours, plain in ((Dense, PlainDense), (BlockGru, PlainGru)):
+        if type(module) is ours:
+            other = plain.__new__(plain)
+            other.__dict__.update(module.__dict__)
+            return cast(nn.Module, other)
+    return None
+
+
+def _plain_layers(layers: nn.Sequential) -> nn.Sequential:
+    return nn.Sequential(*(PlainChannelNorm(part) if isinstance(part, ChannelNorm) else part for part in layers))
