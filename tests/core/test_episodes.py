@@ -218,6 +218,7 @@ def damage(folder: Path, field: str, row: int, value: float) -> None:
         ("actions", 5, 7, "actions.npy: episode 1: actions is outside the action space"),
         ("observations", 5, float("nan"), "observations.npy: episode 1: observations is not a finite number"),
         ("flags", 5, TRUNCATED, "flags.npy: episode 1: flags goes on after its end"),
+        ("flags", 5, 200, "flags.npy: episode 1: flags is 200, which means nothing"),
     ],
 )
 def test_a_bad_episode_is_named_and_the_rest_is_used(
@@ -253,6 +254,8 @@ def test_a_ruined_shard_does_not_take_the_others_along(tmp_path: Path) -> None:
         recorder.step(0, np.zeros((8, 8, 3), np.uint8), 1, 0.0, True, False)
     for content, words in (
         (b"garbage", "is no .npy file"),
+        (b"", "is no .npy file"),
+        (b"\x93NUMPY\x01\x00\x10\x00{'descr': '|u1', ", "is no .npy file"),
         (None, "cannot be read"),
         (np.zeros((4, 8, 8, 3), np.float64), "is float64"),
         (np.zeros((4, 9, 8, 3), np.uint8), "[9, 8, 3]"),
@@ -307,3 +310,31 @@ def test_an_unreadable_description_is_listed_with_the_reason(home: Path) -> None
     listed = {d["name"]: d for d in datasets()}
     assert [name for name, d in listed.items() if d["ok"]] == ["good"]
     assert "newer wmplay" in listed["newer"]["why"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("observation", {}),
+        ("observation", [1]),
+        ("observation", {"kind": "smell", "shape": [4]}),
+        ("observation", {"kind": "vector", "shape": "x"}),
+        ("action", {"kind": "foo"}),
+        ("action", {"kind": "discrete", "n": "two"}),
+        ("action", {"kind": "discrete", "n": -1}),
+        ("action", {"kind": "box", "low": [0.0], "high": []}),
+        ("game", 7),
+        ("game_params", [1]),
+        ("held_out", "yes"),
+        ("created", 5),
+    ],
+)
+def test_a_damaged_description_is_named_by_field(home: Path, field: str, value: object) -> None:
+    """One dataset from elsewhere must not take the list of all of them along."""
+    record(paths.episodes_dir("test") / "good", [3])
+    bad = record(paths.episodes_dir("test") / "bad", [3])
+    meta = json.loads((bad / "dataset.json").read_text())
+    (bad / "dataset.json").write_text(json.dumps({**meta, field: value}))
+    listed = {d["name"]: d for d in datasets()}
+    assert [name for name, d in listed.items() if d["ok"]] == ["good"]
+    assert f"dataset.json is damaged: {field} is" in listed["bad"]["why"]

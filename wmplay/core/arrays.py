@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,10 @@ def open_array(path: Path) -> np.ndarray:
             size = file.seek(0, io.SEEK_END)
     except OSError as why:
         raise WmplayError(f"cannot be read ({why.strerror or why})") from why
-    except ValueError as why:
+    except (ValueError, SyntaxError, tokenize.TokenError, OverflowError) as why:
         raise WmplayError("is no .npy file") from why
+    if any(size < 0 for size in shape):
+        raise WmplayError("is no .npy file: its header tells of fewer than no rows")
     if dtype.hasobject:
         raise WmplayError("holds Python objects, which are refused")
     if fortran or not shape:

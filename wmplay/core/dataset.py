@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from wmplay.core import arrays, atomic
-from wmplay.core.dataset_info import SCHEMA
+from wmplay.core import arrays
+from wmplay.core.dataset_info import read_info
 from wmplay.core.errors import WmplayError
 from wmplay.core.recorder import HELD_OUT_SEED
 from wmplay.core.shard import FIRST, TERMINATED, TRUNCATED, action_problem
 from wmplay.core.spaces import ActionSpec, ObservationSpec
+
+_ALL_FLAGS = FIRST | TERMINATED | TRUNCATED
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Dataset:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.name = self.folder.name
-        self.meta = _read_meta(self.folder)
+        self.meta = read_info(self.folder)
         self.game: str = self.meta["game"]
         self.game_params: dict[str, Any] = self.meta.get("game_params", {})
         self.held_out: bool = bool(self.meta.get("held_out", False))
@@ -193,6 +195,7 @@ class Dataset:
             np.isfinite(rewards).all()
             and not (ended[:-1] & ~first[1:]).any()
             and not (first & ended).any()
+            and not (flags > _ALL_FLAGS).any()
             and action_problem(self.action, actions[~first]) is None
             and (self.observation.kind == "frame" or np.isfinite(observations).all())
         )
@@ -206,6 +209,8 @@ class Dataset:
         wrong = action_problem(self.action, actions[1:]) if len(actions) > 1 else None
         if wrong:
             return "actions", wrong
+        if (flags > _ALL_FLAGS).any():
+            return "flags", f"is {flags.max()}, which means nothing"
         if (flags[:-1] & (TERMINATED | TRUNCATED)).any():
             return "flags", "goes on after its end"
         if len(flags) == 1 and flags[0] & (TERMINATED | TRUNCATED):
@@ -217,15 +222,6 @@ class Dataset:
     def _problem(self, folder: Path, episode: int | None, field: str, what: str) -> None:
         where = f"{folder.name}/{field}.npy" if field != "seed" else f"{folder.name}/episodes.jsonl"
         self.problems.append(f"{where}: {f'episode {episode}: ' if episode is not None else ''}{field} {what}")
-
-
-def _read_meta(folder: Path) -> dict[str, Any]:
-    meta = atomic.read_json(folder / "dataset.json")
-    if not isinstance(meta, dict) or not {"schema", "game", "observation", "action"} <= meta.keys():
-        raise WmplayError(f"{folder / 'dataset.json'} is damaged: it does not say which game it holds.")
-    if not isinstance(meta["schema"], int) or meta["schema"] > SCHEMA:
-        raise WmplayError(f"The dataset {folder.name} was made by a newer wmplay; upgrade to read it.")
-    return meta
 
 
 def _read_labels(path: Path) -> dict[int, dict[str, Any]]:
