@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envs.bench import measure as measure_small
 from envs.car_racing.bench import measure as measure_car
+from wmplay.bench.scaling import measure_scaling
 from wmplay.bench.timing import Narrate, Row, rounded
 
 # What envs.bench measures, as game, what, batch and unit.
@@ -18,7 +19,8 @@ _SMALL = {
 
 
 def measure_games(seconds: float, say: Narrate) -> list[Row]:
-    """A row for each game and way to run it; `steps_per_s` again by that name, for CarRacing both sides and `ratio`.
+    """A row for each game and way to run it; `steps_per_s` again by that name, for CarRacing both sides and `ratio`,
+    `reset_ms` of both, and how it scales over processes (see `measure_scaling`).
 
     seconds: for each figure.
     """
@@ -40,7 +42,7 @@ def measure_games(seconds: float, say: Narrate) -> list[Row]:
         "high": rounded(car["steps_high"]),
     }
     rows.append(_row("game", "car_racing", 1, "steps/s", figures, int(car["n"]), more))
-    return rows
+    return rows + measure_scaling(2 * seconds, say)
 
 
 def _row(what: str, game: str, batch: int, unit: str, figures: dict[str, float], n: int, more: dict[str, float]) -> Row:

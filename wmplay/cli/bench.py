@@ -74,7 +74,10 @@ def _measure(part: str, families: list[str], preset: str, device: str, seconds: 
 
 # How the rows of a part begin their `what`, and the columns that people are shown of them.
 _COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "games": ("game drawing", ("game", "what", "batch", "median", "low", "high", "unit", "gymnasium", "ratio")),
+    "games": (
+        "game drawing",
+        ("game", "what", "batch", "median", "low", "high", "unit", "gymnasium", "ratio", "reset_ms", "scaling"),
+    ),
     "data": ("recording segments", ("what", "batch", "median", "low", "high", "unit", "memory")),
     "dreams": ("dream", ("family", "game", "what", "batch", "median", "low", "high", "unit", "p99_ms", "weights")),
     "training": (

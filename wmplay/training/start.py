@@ -103,7 +103,9 @@ def _specs(game: Game, data: Sequence[str]) -> tuple[ObservationSpec, ActionSpec
         if dataset.held_out:
             raise UsageError(f"The dataset {dataset.name} is held out for reports; training must never see it.")
         if dataset.rows < 2:
-            raise WmplayError(f"The dataset {dataset.name} holds no usable step.")
+            raise WmplayError(
+                f"The dataset {dataset.name} holds no usable step ({(dataset.problems or ['it is empty'])[0]})."
+            )
         if (dataset.observation.shape, dataset.action) != (specs[0].shape, specs[1]):
             raise UsageError(f"The datasets {sets[0].name} and {dataset.name} do not show or accept the same things.")
     return specs
