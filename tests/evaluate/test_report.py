@@ -1,6 +1,7 @@
 """`wmplay eval` and `wmplay compare` as they are typed: the fields other programs rely on, the files, the sentences."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,40 @@ def test_compare_lays_slots_side_by_side(there: Path, run_cli, tmp_path: Path):
     """Which of two is better must be one command; the missing card is made on the way."""
     done = run_cli("compare", "one", "two", "--starts", "8", "--output", tmp_path / "out", "--device", "cpu")
     assert done.code == 0, done.stderr
-    assert "player regime" in done.stdout and "one" in done.stdout and "two" in done.stdout
+    header, *lines = done.stdout.splitlines()
+    assert header.split() == ["figure", "one", "two"]
+    assert any(line.startswith("skill (player) k=5") for line in lines)
+    cards = run_cli("compare", "one", "two", "--starts", "8", "--json").json
+    assert [card["slot"] for card in cards] == ["one", "two"]
     assert (tmp_path / "out" / "compare.png").read_bytes().startswith(b"\x89PNG")
     assert run_cli("compare", "one").code == 2
     assert run_cli("eval", "nobody").code == 3
+
+
+def test_slots_of_different_games_stand_side_by_side_and_in_markdown(there: Path, run_cli, tmp_path: Path):
+    """The README's table of all families on all games is one command; a figure that a game lacks is a dash."""
+    here = Path(__file__).parents[2] / "saves"
+    for name in ("grid_world", "car_racing"):
+        shutil.copytree(here / name, there / name, dirs_exist_ok=True)
+    asked = ("compare", "grid_world", "car_racing", "--starts", "64")
+    done = run_cli(*asked, "--markdown", "--output", tmp_path)
+    assert done.code == 0, done.stderr
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines()]
+    assert rows[0] == ["figure", "grid_world", "car_racing"]
+    by_name = {row[0]: row[1:] for row in rows}
+    assert by_name["boards exact (player) k=5"][0].startswith("100 %")
+    assert by_name["boards exact (player) k=5"][1] == "–"
+    assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_damaged_card_is_measured_again_and_shown_as_missing(there: Path, run_cli):
+    """Half a report.json, as after a full disk elsewhere, is no reason for a traceback."""
+    from wmplay.evaluate.comparison import usable_card
+
+    path = make_slot("half", 2)
+    (path / "report").mkdir()
+    for text in ('{"schema": 1, "regimes": {"pla', "[]", "{}", "\ud7ff"):
+        (path / "report" / "report.json").write_bytes(text.encode("utf-16"))
+        assert usable_card("half", 8) is None
+        (path / "report" / "report.json").write_text(text)
+        assert usable_card("half", 8) is None

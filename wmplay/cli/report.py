@@ -105,16 +105,17 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="SLOT…", help="Two or more slots of one game.")],
+    names: Annotated[list[str], typer.Argument(metavar="SLOT…", help="Two or more slots, of one game or of several.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print all cards as JSON.")] = False,
     output: Output = None,
     starts: Starts = 64,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again, even where a card is there.")] = False,
     device: Device = "auto",
 ) -> None:
     """Lay the report cards of several slots side by side; missing cards are made first."""
     from wmplay.core.slots import find_slot
-    from wmplay.evaluate.comparison import draw_comparison, side_by_side, usable_card
+    from wmplay.evaluate.comparison import draw_comparison, markdown, side_by_side, usable_card
 
     if len(set(names)) < 2:
         raise UsageError("Comparing takes at least two slots: wmplay compare SLOT SLOT…")
@@ -139,9 +140,11 @@ def compare(
     if as_json:
         emit_json(reports)
         return
-    for title, listed in side_by_side(reports):
-        typer.echo(f"\n{title}")
-        table(listed, list(dict.fromkeys(name for row in listed for name in row)))
+    listed = side_by_side(reports)
+    if as_markdown:
+        typer.echo(markdown(listed), nl=False)
+    else:
+        table(listed, list(listed[0]))
 
 
 def register(app: typer.Typer) -> None:

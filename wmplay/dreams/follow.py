@@ -45,18 +45,19 @@ class Follower:
             if _weights(info) == _weights(self._info):
                 return None
             if not _fits(info, self._info):
-                return self._pass(f"{self._info.name} is another model now; this dream goes on with the one it had")
+                return self._stay(f"{self._info.name} is another model now; this dream goes on with the one it had")
             found = Newer(load_world(info, self._device), load_contexts(info), info.steps)
         except (WmplayError, OSError):
-            return self._pass(f"{self._info.name} cannot be read any more; this dream goes on with the model it has")
+            return self._stay(f"{self._info.name} cannot be read any more; this dream goes on with the model it has")
         self._info, self._passed = info, ""
         self.news = f"newer weights: {info.steps:,} steps"
         return found
 
-    def _pass(self, sentence: str) -> None:
-        """Tell it once."""
+    def _stay(self, sentence: str) -> Newer | None:
+        """Stay with the model there is, and tell why once."""
         if sentence != self._passed:
             self.news = self._passed = sentence
+        return None
 
 
 def _weights(info: SlotInfo) -> str:

@@ -8,92 +8,148 @@ from typing import Any
 
 from wmplay.core import slots
 from wmplay.core.errors import UsageError
-from wmplay.evaluate.pictures import as_png, figure, horizon_axes
+from wmplay.evaluate.pictures import as_png, figure, floored, horizon_axes, with_floor
 from wmplay.evaluate.report import SCHEMA
 
 Report = dict[str, Any]
-_FIGURES = ("skill", "exact", "road_iou", "state_error")
 _COLOURS = ("#2563a8", "#d9792b", "#3c8d5a", "#a23b72", "#6b5b95", "#b8860b")
 
 
 def usable_card(name: str, starts: int) -> Report | None:
-    """The card kept in the slot, if it was made of the weights that are there now, on as many starts; else None."""
+    """The card kept in the slot, if it was made of the weights that are there now, on as many starts and by today's
+    measure; else None, also where it cannot be read."""
     info = slots.find_slot(name)
     file = info.path / "report" / "report.json"
-    if not file.exists():
+    try:
+        card = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    card: Report = json.loads(file.read_text(encoding="utf-8"))
-    fresh = card.get("schema") == SCHEMA and card.get("steps") == info.steps and card.get("starts") == starts
-    return card if fresh else None
+    if not isinstance(card, dict) or not {"regimes", "curve", "action_following", "outcomes", "ground"} <= card.keys():
+        return None
+    same = card.get("schema") == SCHEMA and card.get("steps") == info.steps and card.get("starts") == starts
+    # Cards of vector games from before the ranges stood on them measured by others.
+    old = "ranges" not in card and any(
+        row.get("state_error") for by_k in card["regimes"].values() for row in by_k.values()
+    )
+    return card if same and not old else None
 
 
 def check_comparable(reports: Sequence[Report]) -> None:
-    """Raise UsageError if the cards are of different games or did not stand on the same starts."""
-    games = sorted({report["game"] for report in reports})
-    if len(games) > 1:
-        raise UsageError(f"These slots are of different games ({', '.join(games)}): only cards of one game compare.")
-    grounds = {json.dumps(report.get("ground"), sort_keys=True) for report in reports}
-    if len(grounds) > 1:
-        raise UsageError(
-            "These cards did not stand on the same held-out starts; add --fresh to measure all of them again."
-        )
+    """Raise UsageError if cards of one game did not stand on the same starts."""
+    for game in dict.fromkeys(report["game"] for report in reports):
+        grounds = {json.dumps(card.get("ground"), sort_keys=True) for card in reports if card["game"] == game}
+        if len(grounds) > 1:
+            raise UsageError(
+                f"These cards of {game} did not stand on the same held-out starts; add --fresh to measure them again."
+            )
 
 
-def side_by_side(reports: Sequence[Report]) -> list[tuple[str, list[dict[str, str]]]]:
-    """Titled tables, one for each regime and one for the rest: a row for each slot, a column for each figure."""
+def side_by_side(reports: Sequence[Report]) -> list[dict[str, str]]:
+    """One table: a row for each figure, a column for each slot; a dash where a card does not have that figure.
+
+    Slots of different games may stand beside each other: skill and keys are measured alike everywhere, the rest is
+    each game's own.
+    """
     check_comparable(reports)
-    tables = []
-    for regime in reports[0]["regimes"]:
-        rows = []
-        for report in reports:
-            row = {"slot": report["slot"], "family": f"{report['family']} {report['preset']}".strip()}
-            for name in _FIGURES:
-                for k, figures in report["regimes"].get(regime, {}).items():
-                    if figures.get(name):
-                        row[f"{name} k={k}"] = _text(figures[name])
-            rows.append(row)
-        tables.append((f"{regime} regime", rows))
-    rest = []
-    for report in reports:
-        row = {"slot": report["slot"]}
-        for regime in report["regimes"]:
-            row[f"follows keys ({regime})"] = _text(report["action_following"][regime]["share"])
-            row[f"end recall ({regime})"] = _text(report["outcomes"][regime]["end_recall"])
-        for keys, staying in (report.get("staying_power") or {}).items():
-            row[f"staying power ({keys})"] = _text(staying["share"])
-        if report.get("can_you_tell"):
-            row["can you tell"] = _text(report["can_you_tell"]["accuracy"])
-        rest.append(row)
-    return [*tables, ("keys, ends and the long run", rest)]
+    cards = [_figures(report) for report in reports]
+    # In the order of the measures, not of the slots, so that a figure which only one game has stands among its like.
+    names = sorted({name for card in cards for name in card})
+    return [
+        {"figure": _name(name), **{r["slot"]: card.get(name, "–") for r, card in zip(reports, cards, strict=True)}}
+        for name in names
+    ]
 
 
-def _text(figure: list[float] | None) -> str:
-    return "–" if figure is None else f"{figure[0]:.3g} ±{(figure[2] - figure[1]) / 2:.2g}"
+Name = tuple[int, int, str, int]
+_ORDER = (
+    "",
+    "skill",
+    "exact",
+    "road_iou",
+    "state_error",
+    "follows keys",
+    "end recall",
+    "staying power",
+    "can you tell",
+)
+_REGIMES = ("", "player", "expert", "random")
+_WORDS = {"exact": "boards exact", "road_iou": "road overlap (IoU)", "state_error": "worst variable's error"}
+
+
+def _figures(report: Report) -> dict[Name, str]:
+    """A card's figures by what sorts them: measure, regime, words, k."""
+    found: dict[Name, str] = {
+        (0, 0, "family", 0): f"{report['family']} {report['preset']}".strip(),
+        (0, 0, "game", 0): str(report["game"]),
+    }
+
+    def put(measure: str, regime: str, figure: list[float] | None, k: int = 0) -> None:
+        if figure is not None:
+            found[_ORDER.index(measure), _REGIMES.index(regime), measure, k] = _text(
+                figure, percent=measure != "skill" and measure != "road_iou"
+            )
+
+    for regime, by_k in report["regimes"].items():
+        for k, row in by_k.items():
+            for measure in ("skill", "exact", "road_iou", "state_error"):
+                put(measure, regime, row.get(measure), int(k))
+        put("follows keys", regime, report["action_following"][regime]["share"])
+        put("end recall", regime, report["outcomes"][regime]["end_recall"])
+    for keys, staying in (report.get("staying_power") or {}).items():
+        put("staying power", keys, staying["share"])
+    if report.get("can_you_tell"):
+        put("can you tell", "", report["can_you_tell"]["accuracy"])
+    return found
+
+
+def _name(name: Name) -> str:
+    _, regime, measure, k = name
+    words = [_WORDS.get(measure, measure), f"({_REGIMES[regime]})" if regime else "", f"k={k}" if k else ""]
+    return " ".join(word for word in words if word)
+
+
+def _text(figure: list[float], percent: bool) -> str:
+    """A figure and half of its 95 % interval."""
+    mean, half = figure[0], (figure[2] - figure[1]) / 2
+    if percent:
+        return f"{100 * mean:.3g} % ±{100 * half:.2g}"
+    return f"{mean:.3g} ±{half:.2g}" if half >= 5e-4 else f"{mean:.3g}"
+
+
+def markdown(rows: Sequence[dict[str, str]]) -> str:
+    """The table for a README."""
+    columns = list(rows[0])
+    lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
+    lines += ["| " + " | ".join(row[column].replace("|", "\\|") for column in columns) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
 
 
 def draw_comparison(reports: Sequence[Report]) -> bytes:
-    """Error by horizon of every slot in one picture, a panel for each regime, as PNG."""
+    """Error by horizon of every slot in one picture, a row for each game and a panel for each regime, as PNG."""
     check_comparable(reports)
-    regimes = list(reports[0]["curve"])
-    sheet, axes = figure(5.4 * len(regimes), 4.0, columns=len(regimes))
-    for ax, regime in zip(axes, regimes, strict=True):
-        ground = reports[0]["curve"][regime]
-        ax.plot(ground["k"], ground["repeat"], color="#8a8f98", linestyle="--", label="repeat the last frame")
-        ax.plot(ground["k"], ground["mean"], color="#8a8f98", linestyle=":", label="mean training frame")
-        for number, report in enumerate(reports):
-            curve = report["curve"].get(regime, {"k": [], "model": []})
-            values = [max(value, 1e-6) for value in curve["model"]]
-            colour = _COLOURS[number % len(_COLOURS)]
-            ax.plot(
-                curve["k"],
-                values,
-                color=colour,
-                marker="o",
-                markersize=3,
-                label=f"{report['slot']} ({report['family']})",
-            )
-        shown = [k for k in (1, 5, 15, 50, 200) if k <= max(ground["k"], default=1)]
-        horizon_axes(ax, shown, f"{reports[0]['game']} · {regime}")
-    axes[0].set_ylabel("mean squared error")
-    axes[0].legend(frameon=False, fontsize=8)
+    games = list(dict.fromkeys(report["game"] for report in reports))
+    columns = max(len(report["curve"]) for report in reports)
+    sheet, axes = figure(5.4 * columns, 4.0 * len(games), columns, len(games))
+    for ax in axes:
+        ax.set_visible(False)
+    for number, game in enumerate(games):
+        cards = [report for report in reports if report["game"] == game]
+        for ax, regime in zip(axes[number * columns :], cards[0]["curve"], strict=False):
+            ax.set_visible(True)
+            _draw_panel(ax, cards, regime)
+        axes[number * columns].set_ylabel("mean squared error")
+        axes[number * columns].legend(frameon=False, fontsize=8)
     return as_png(sheet)
+
+
+def _draw_panel(ax: Any, cards: Sequence[Report], regime: str) -> None:
+    ground = cards[0]["curve"][regime]
+    ax.plot(ground["k"], ground["repeat"], color="#8a8f98", linestyle="--", label="repeat the last frame")
+    ax.plot(ground["k"], ground["mean"], color="#8a8f98", linestyle=":", label="mean training frame")
+    for number, report in enumerate(cards):
+        curve = report["curve"].get(regime, {"k": [], "model": []})
+        label = with_floor(f"{report['slot']} ({report['family']})", curve["model"])
+        colour = _COLOURS[number % len(_COLOURS)]
+        ax.plot(curve["k"], floored(curve["model"]), color=colour, marker="o", markersize=3, label=label)
+    shown = [k for k in (1, 5, 15, 50, 200) if k <= max(ground["k"], default=1)]
+    horizon_axes(ax, shown, f"{cards[0]['game']} · {regime}")

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 STRIP = (0, 1, 2, 3, 5, 8, 11, 15, 20, 30, 40, 50)
 BLUE, ORANGE, GREY, GREEN = "#2563a8", "#d9792b", "#8a8f98", "#3c8d5a"
 Pictures = dict[str, bytes]
-# Errors below this (a millionth of the range, squared) are drawn as if they were this: no eye tells them from none.
-FLOOR = 1e-12
+# Where no error at all is drawn on a logarithmic axis; lower if there are errors below it.
+FLOOR = 1e-6
 
 
 def draw_report(subject: Subject, report: dict[str, Any]) -> Pictures:
@@ -153,9 +153,15 @@ def horizon_axes(ax: Any, ks: Sequence[int], title: str) -> None:
     ax.yaxis.set_major_formatter("{x:g}")
 
 
-def floored(errors: Sequence[float]) -> list[float]:
-    """Errors for a logarithmic axis: none at all is drawn at the floor."""
-    return [max(value, FLOOR) for value in errors]
+def floored(errors: Sequence[float], curve: Sequence[float] = ()) -> list[float]:
+    """Errors for a logarithmic axis: none at all is drawn at the floor of their curve (else their own)."""
+    low = min([FLOOR, *(value for value in curve or errors if value > 0)])
+    return [max(value, low) for value in errors]
+
+
+def with_floor(label: str, errors: Sequence[float]) -> str:
+    """A curve's name, with a word on what its bottom means."""
+    return f"{label}, at the bottom: no error" if errors and min(errors) <= 0 else label
 
 
 def draw_horizon(report: dict[str, Any]) -> bytes:
@@ -165,11 +171,18 @@ def draw_horizon(report: dict[str, Any]) -> bytes:
     for ax, (regime, curve) in zip(axes, regimes.items(), strict=True):
         ax.plot(curve["k"], curve["repeat"], color=GREY, linestyle="--", label="repeat the last frame")
         ax.plot(curve["k"], curve["mean"], color=GREY, linestyle=":", label="mean training frame")
-        ax.plot(curve["k"], floored(curve["model"]), color=BLUE, marker="o", markersize=3.5, label="dream")
+        ax.plot(
+            curve["k"],
+            floored(curve["model"]),
+            color=BLUE,
+            marker="o",
+            markersize=3.5,
+            label=with_floor("dream", curve["model"]),
+        )
         card = report["regimes"][regime]
         ks = [int(k) for k in card if card[k].get("mse")]
-        low = floored([card[str(k)]["mse"][1] for k in ks])
-        high = floored([card[str(k)]["mse"][2] for k in ks])
+        low = floored([card[str(k)]["mse"][1] for k in ks], curve["model"])
+        high = floored([card[str(k)]["mse"][2] for k in ks], curve["model"])
         ax.fill_between(ks, low, high, color=BLUE, alpha=0.15, linewidth=0)
         horizon_axes(ax, ks, f"{report['slot']} · {regime}")
     axes[0].set_ylabel("mean squared error")

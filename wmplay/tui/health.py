@@ -165,7 +165,10 @@ def checked(findings: Any) -> list[dict[str, Any]]:
 
 def _lower(pid: int) -> None:
     """Last in line for the processor."""
+    low = 15
+    if sys.platform == "win32":
+        low = psutil.BELOW_NORMAL_PRIORITY_CLASS
     try:
-        psutil.Process(pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 15)
+        psutil.Process(pid).nice(low)
     except psutil.Error:
         return  # it has ended already, or the system keeps priorities to itself: then it runs as all others do
