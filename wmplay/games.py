@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +73,34 @@ def make(
     return env
 
 
-def make_vec(game: Game | str, num_envs: int, **params: Any) -> gymnasium.vector.VectorEnv:
-    """Many games that reset only when told (`options={"reset_mask": bool [N]}`), so every episode has its seed."""
+def make_vec(game: Game | str, num_envs: int, /, *, apart: bool = False, **params: Any) -> gymnasium.vector.VectorEnv:
+    """Many games that reset only when told (`options={"reset_mask": bool [N]}`), so every episode has its seed.
+
+    apart: slow games of others may run in processes of their own; the data are the same, their infos are empty then.
+    """
     game = find(game)
     register()
     settings = {**game.params, **params}
     if not _ours(game):
-        makers = [lambda: make(game, **params) for _ in range(num_envs)]
-        return gymnasium.vector.SyncVectorEnv(makers, autoreset_mode=AutoresetMode.DISABLED)
+        return _foreign_vec(game, num_envs, apart, settings)
     try:
         return gymnasium.make_vec(game.id, num_envs, autoreset_mode="DISABLED", **settings)
     except (gymnasium.error.Error, ValueError, TypeError, ImportError, AttributeError) as why:
         raise _unmade(game, why, settings) from why
+
+
+def _foreign_vec(game: Game, num_envs: int, apart: bool, settings: Mapping[str, Any]) -> gymnasium.vector.VectorEnv:
+    if apart and num_envs > 1:
+        from envs.adapters import ApartGames, cores, make_game, worth_it
+
+        single = make(game, **settings)
+        try:
+            if worth_it(single):
+                return ApartGames([partial(make_game, game.id, **settings)] * num_envs, single, cores())
+        finally:
+            single.close()
+    makers = [partial(make, game, **settings)] * num_envs
+    return gymnasium.vector.SyncVectorEnv(makers, autoreset_mode=AutoresetMode.DISABLED)
 
 
 def _unmade(game: Game, why: Exception, settings: Mapping[str, Any]) -> WmplayError:

@@ -7,6 +7,7 @@ import gymnasium
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
 import envs
+from envs.adapters.apart import ApartGames, cores, worth_it
 from envs.adapters.find import is_own_class, make_raw, near_ids
 from envs.adapters.game import AdaptedGame, GameInfo, best_view, describe
 from envs.adapters.keys import action_names, propose_keys
@@ -15,8 +16,8 @@ from envs.autoreset import as_mode
 from envs.errors import GameError
 
 __all__ = [
-    "GameError", "GameInfo", "action_names", "describe", "known_parameters", "make_game", "make_game_vec", "near_ids",
-    "propose_keys", "unknown_parameter",
+    "ApartGames", "GameError", "GameInfo", "action_names", "cores", "describe", "known_parameters", "make_game",
+    "make_game_vec", "near_ids", "propose_keys", "unknown_parameter", "worth_it",
 ]  # fmt: skip
 
 # A class of one's own that never says it is over is cut off after so many steps.

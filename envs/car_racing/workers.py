@@ -133,7 +133,11 @@ def _serve(
         except (EOFError, ConnectionResetError):
             break
         try:
-            pipe.send((None, getattr(batch, command)(*arguments)))
+            told: tuple[str | None, Any] = (None, getattr(batch, command)(*arguments))
         except ValueError as why:
-            pipe.send((str(why), None))
+            told = (str(why), None)
+        try:
+            pipe.send(told)
+        except (BrokenPipeError, ConnectionResetError):  # interrupted while it waited for us
+            break
     batch.close()

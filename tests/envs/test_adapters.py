@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from functools import partial
 from pathlib import Path
 
 import gymnasium
@@ -10,7 +11,7 @@ import pytest
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 
-from envs.adapters import GameError, action_names, make_game, make_game_vec, propose_keys
+from envs.adapters import ApartGames, GameError, action_names, make_game, make_game_vec, propose_keys
 from envs.adapters.actions import adapt_actions
 from envs.adapters.pictures import picture_reader, resize
 
@@ -329,6 +330,36 @@ def test_many_of_anybodys_game() -> None:
     apart = make_game_vec("own_games:Small", 2, asynchronous=True)
     assert apart.reset(seed=0)[0].shape == (2, 64, 64, 3)
     apart.close()
+
+
+def test_games_apart_give_the_data_of_games_at_home() -> None:
+    """Whether a machine has two cores must not change what is recorded."""
+    makers = [partial(make_game, "Acrobot-v1")] * 3
+    home = gymnasium.vector.SyncVectorEnv(makers, autoreset_mode="Disabled")
+    apart = ApartGames(makers, home.envs[0], workers=2)
+    first = np.array([False, True, False])
+    try:
+        seen = [games.reset(seed=[3, 4, 5])[0] for games in (home, apart)]
+        assert (seen[0] == seen[1]).all() and seen[0].shape == (3, 64, 64, 3)
+        for action in (0, 2, 1):
+            told = [games.step(np.full(3, action)) for games in (home, apart)]
+            assert all((mine == its).all() for mine, its in zip(told[0][:4], told[1][:4], strict=True))
+        seen = [games.reset(seed=[None, 9, None], options={"reset_mask": first.copy()})[0] for games in (home, apart)]
+        assert (seen[0] == seen[1]).all()
+    finally:
+        home.close()
+        apart.close()
+
+
+def test_a_mistake_in_a_game_apart_is_told_as_at_home() -> None:
+    makers = [partial(make_game, "own_games:NotANumber")] * 2
+    apart = ApartGames(makers, makers[0](), workers=2)
+    try:
+        apart.reset(seed=1)
+        with pytest.raises(GameError, match=r"NotANumber.step\(\) returned the reward nan"):
+            apart.step(np.zeros(2, int))
+    finally:
+        apart.close()
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def collecting(
     yield there + mark["recorder"]["rows"] if mark else there
     if there >= frames:
         return
-    env = games.make_vec(game, streams(game, frames - there))
+    env = games.make_vec(game, streams(game, frames - there), apart=True)
     try:
         observation, action = games.specs(env)
         info = (folder, game.short or game.id, dict(game.params), observation, action, held_out)
