@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
-from torch import nn
-
-from wmplay.bench.plain import FirstDeconvolution, plain_world
-from wmplay.core.catalog import family, load
-from wmplay.core.spaces import ActionSpec, ObservationSpec
 
 FIELDS = {"what", "game", "family", "preset", "batch", "unit", "median", "low", "high", "n", "device"}
 
@@ -66,19 +60,3 @@ def test_what_cannot_be_measured_is_told_in_a_sentence(run_cli, wrong, code, wor
     assert (done.code, done.stdout) == (code, "")
     assert word in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_the_plain_version_is_the_same_model() -> None:
-    """The ratios would compare two different things."""
-    torch.manual_seed(0)
-    linear = nn.Linear(8, 25 * 4)
-    with torch.no_grad():
-        linear.bias.copy_(torch.randn(4).repeat(25))  # a convolution has one bias for all places
-    x = torch.randn(3, 8)
-    assert torch.allclose(FirstDeconvolution(linear)(x), linear(x), atol=1e-5)
-    kind = load(family("vae_mdn").target)
-    world = kind(kind.Config(**kind.presets["tiny"]), ObservationSpec("frame", (64, 64, 3)), ActionSpec("discrete", 4))
-    other = plain_world(world)
-    assert isinstance(other.vision.seed, FirstDeconvolution)
-    assert isinstance(world.vision.seed, nn.Linear)
-    assert other.vision.decode(torch.randn(2, 32)).shape == (2, 3, 64, 64)
