@@ -83,7 +83,7 @@ def test_a_segment_over_an_episodes_end_does_not_look_back() -> None:
     first[:, 4] = True
 
     def from_the_middle(before: Segment) -> torch.Tensor:
-        joined = [torch.cat((x[:, :4], y[:, 4:]), 1) for x, y in zip(before, b, strict=True)]
+        joined = [torch.cat((x[:, :4], y[:, 4:]), 1) for x, y in zip(before[:6], b[:6], strict=True)]
         segment = Segment(*joined)._replace(first=first)
         with torch.no_grad():
             return world.features(world.begin(segment))

@@ -138,19 +138,9 @@ class VaeMdn(World):
         real = sample_normal(mean, log_variance, generator)
         valid, keep = transitions(segment.first, segment.mask)
         action = self.actions(segment.action)
-        batch, length = segment.reward.shape
-        alone = length - self.config.open_loop
-        hidden, cell = self.memory.lstm.empty(batch, real)
-        latent, hiddens, nll = real[:, 0], [], []
-        for t in range(1, length):
-            state, mixture = self._advance(VaeMdnState(latent, hidden, cell), action[:, t])
-            nll.append(mixture.nll(real[:, t]))
-            hiddens.append(state.hidden)
-            follows = valid[:, t, None]
-            hidden, cell = state.hidden * keep[:, t, None], state.cell * keep[:, t, None]
-            latent = torch.where(follows, mixture.average(), real[:, t]) if t >= alone else real[:, t]
-        memory, ok = torch.stack(hiddens, 1), valid[:, 1:]
-        nll_loss = masked_mean(torch.stack(nll, 1), ok)
+        memory, mixture = self._read_on(real, action, valid, keep)
+        ok = valid[:, 1:]
+        nll_loss = masked_mean(mixture.nll(real[:, 1:]), ok)
         reward = self.memory.reward(memory).squeeze(-1).float()
         reward_loss = masked_mean((reward - segment.reward[:, 1:]).square(), ok)
         end = self.memory.end(memory).squeeze(-1).float()
@@ -159,6 +149,36 @@ class VaeMdn(World):
         c = self.config
         loss = nll_loss / c.latent_size + c.reward_weight * reward_loss + c.end_weight * end_loss
         return loss, detached(loss=loss, nll=nll_loss / self.config.latent_size, reward=reward_loss, end=end_loss)
+
+    def _read_on(self, real: Tensor, action: Tensor, valid: Tensor, keep: Tensor) -> tuple[Tensor, Mixture]:
+        """The memory after rows 1 to T−1, [B, T−1, H], and its mixtures over their latents, as `_advance` gives them.
+
+        real [B, T, Z] and action [B, T, A] are what it reads; what rests on no prediction is computed for all rows at
+        once.
+        """
+        lstm, head = self.memory.lstm, self.memory.mixture
+        batch, length, _ = real.shape
+        alone = length - self.config.open_loop
+        told = min(alone, length - 1)
+        projected = lstm.project(torch.cat((real[:, :told], action[:, 1 : told + 1]), dim=-1)).unbind(1)
+        ends = (keep == 0.0).any(0).tolist()
+        hidden, cell = lstm.empty(batch, real)
+        latent, hiddens, late = real[:, 0], [], []
+        for t in range(1, length):
+            inputs = projected[t - 1] if t <= told else lstm.project(torch.cat((latent, action[:, t]), dim=-1))
+            hidden, cell = lstm.advance(inputs, hidden, cell)
+            hiddens.append(hidden)
+            if t >= alone:
+                late.append(head(hidden, latent if t > told else real[:, t - 1]))
+                latent = torch.where(valid[:, t, None], late[-1].average(), real[:, t])
+            if ends[t]:
+                hidden, cell = hidden * keep[:, t, None], cell * keep[:, t, None]
+        memory = torch.stack(hiddens, 1)
+        early = head(memory[:, : alone - 1], real[:, : alone - 1])
+        if not late:
+            return memory, early
+        rest = (torch.stack(parts, 1) for parts in zip(*late, strict=True))
+        return memory, Mixture(*(torch.cat(parts, 1) for parts in zip(early, rest, strict=True)))
 
     @torch.no_grad()
     def encode(self, observation: Tensor) -> Tensor:
