@@ -11,7 +11,7 @@ from tests.training.helpers import Killed, kill_after, loop, order, same, weight
 from wmplay.core import catalog, slots
 from wmplay.core.config import resolve
 from wmplay.core.spaces import ActionSpec, ObservationSpec
-from wmplay.training import checkpoint
+from wmplay.training import checkpoint, collect
 from wmplay.training.collect_phase import CollectPhase
 
 
@@ -43,8 +43,11 @@ def test_a_resumed_run_equals_an_unbroken_one(home: Path, game: str, family: str
     assert slots.read_slot(broken).steps == slots.read_slot(whole).steps == 12
 
 
-def test_a_kill_while_collecting_changes_nothing(home: Path) -> None:
-    """The data is made anew and is the same; a half-made dataset is not mistaken for a whole one."""
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_kill_while_collecting_changes_nothing(home: Path, monkeypatch: pytest.MonkeyPatch, marked: bool) -> None:
+    """The data goes on from its last mark, or is made anew where there is none yet, and is the same; a half-made
+    dataset is not mistaken for a whole one."""
+    monkeypatch.setattr(collect, "EVERY", 0.0 if marked else 1e9)
     whole, settings = order("grid_world", "vae_mdn", "whole")
     loop(whole, settings).run()
     (home / "episodes").rename(home / ".elsewhere")
@@ -55,8 +58,10 @@ def test_a_kill_while_collecting_changes_nothing(home: Path) -> None:
     collecting.start(first.shop)
     assert len(list(islice(collecting._work, 40))) == 40  # in the middle of the first dataset
     collecting.finish()
+    assert len(list((home / "episodes").glob("*/*/collecting.json"))) == marked
     loop(broken, settings).run()
     assert same(weights(whole), weights(broken))
+    assert not list((home / "episodes").glob("*/*/collecting.json"))
 
 
 def test_a_checkpoint_cut_short_is_passed_over(home: Path) -> None:
