@@ -49,6 +49,13 @@ def typed(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         (("jobs", "resume", "nowhere"), 3, "no job"),
         (("families", "nowhere"), 2, "nowhere"),
         (("nonsense",), 2, "nonsense"),
+        (("dream", "x" * 300), 3, "There is no slot 'xxxx"),
+        (("eval", "x" * 300), 3, "There is no slot"),
+        (("compare", "x" * 300, "y"), 3, "There is no slot"),
+        (("doctor", "x" * 300), 3, "There is no slot"),
+        (("slots", "show", "é" * 200), 2, "400 bytes"),
+        (("slots", "import", "x" * 300), 2, "300 bytes"),
+        (("play", "x" * 300, "--terminal", "--steps", "1"), 2, "too long for a name"),
     ],
 )
 def test_one_sentence_and_an_exit_code(typed: Typed, words: tuple[str, ...], code: int, hint: str) -> None:

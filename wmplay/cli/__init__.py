@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -81,8 +82,15 @@ def main() -> None:
         where = f" See `{error.ctx.command_path} --help`." if getattr(error, "ctx", None) else ""
         typer.echo(f"wmplay: {error.format_message().rstrip('.')}.{where}", err=True)
         code = 2
-    except BrokenPipeError:
-        # The reader of our output left (`wmplay slots | head`): nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output left (`wmplay slots | head`): nothing is wrong.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        elif error.errno == errno.ENAMETOOLONG:  # found out wherever a name is first looked up as a file
+            given = Path(str(error.filename)).name
+            typer.echo(f"wmplay: {given[:40]}… is too long for a name: {len(os.fsencode(given))} bytes.", err=True)
+            code = 2
+        else:
+            raise
     sys.exit(code if isinstance(code, int) else 0)

@@ -44,6 +44,10 @@ __all__ = [
 ]
 
 
+# No file system takes longer names.
+LONGEST = 255
+
+
 def list_slots() -> list[SlotInfo]:
     """The home's slots, then the shipped ones whose names the home does not use, each by name."""
     found = {path.name: read_slot(path) for path in _folders(paths.home())}
@@ -56,6 +60,8 @@ def list_slots() -> list[SlotInfo]:
 def find_slot(name: str | Path) -> SlotInfo:
     """The slot with this name, or in this folder. Raises NotFoundError with near names."""
     text = str(name)
+    if len(Path(text).name) > LONGEST:
+        raise NotFoundError(f"There is no slot {text[:40]!r}…: no slot has a name of {len(text)} characters.")
     if isinstance(name, Path) or "/" in text or "\\" in text:
         folder = Path(name).expanduser()
         if not (folder / SLOT_FILE).is_file():

@@ -24,8 +24,13 @@ def slot_info(slot: str | Path) -> SlotInfo:
     """The slot of this name or in this folder; NotFoundError or WmplayError in words if it cannot be used."""
     info = slots.find_slot(slot)
     if not info.ok:
-        raise WmplayError(f"The slot {info.name} cannot be used: {info.why}")
+        raise WmplayError(f"The slot {info.name} cannot be used: {(info.why or '').rstrip('.')}. {again(info.name)}")
     return info
+
+
+def again(name: str) -> str:
+    """What to do about a slot that cannot be used, as a sentence."""
+    return f"Import it again or train another; `wmplay slots verify {name}` lists all that is wrong."
 
 
 def build_world(info: SlotInfo, device: Device) -> World:

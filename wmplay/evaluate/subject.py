@@ -19,6 +19,7 @@ from wmplay.core.slots import SlotInfo
 from wmplay.core.variants import DATA_ONLY, find_game
 from wmplay.devices import Device, resolve
 from wmplay.dreams import load_world
+from wmplay.dreams.load import again
 from wmplay.evaluate import heldout, truths
 from wmplay.evaluate.fidelity import mean_observation, variable_ranges
 from wmplay.evaluate.starts import CONTEXT, Starts, draw_starts
@@ -72,7 +73,9 @@ def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narr
     """Load a slot and its ground; held-out play is collected first where it is missing. Errors are WmplayErrors."""
     info = slots.find_slot(slot)
     if not info.ok:
-        raise WmplayError(f"The slot {info.name} cannot be measured: {info.why}")
+        raise WmplayError(
+            f"The slot {info.name} cannot be measured: {(info.why or '').rstrip('.')}. {again(info.name)}"
+        )
     game = game_of(info)
     if game.id.startswith(DATA_ONLY):
         raise WmplayError(f"{game.title} exists as recordings only: there is no real game to measure a dream against.")
