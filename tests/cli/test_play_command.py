@@ -31,6 +31,14 @@ def test_a_picture_of_the_terminal_too(run_cli: Callable, home: Path, tmp_path: 
         assert done.code == 0 and file.stat().st_size > 5000, done.stderr
 
 
+def test_a_foreign_game_says_nothing_into_the_terminal(run_cli: Callable, home: Path, monkeypatch) -> None:
+    """What a drawing library complains about would stand in the middle of the picture."""
+    for name in ("XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    done = run_cli("play", "Acrobot-v1", "--terminal", "--agent", "random", "--steps", 5)
+    assert (done.code, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_scripted_play_is_recorded(run_cli: Callable, home: Path) -> None:
     done = run_cli(
         "play", "cartpole", "--agent", "balancer", "--record", "watched", "--steps", 40, "--seed", 5,

@@ -101,6 +101,9 @@ def _check_screen(terminal: bool, steps: int | None, screenshot: Path | None) ->
     """Say what is missing before anything heavy is loaded."""
     # Games and windows import pygame, whose greeting would land on stdout, which is for data.
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    if terminal:
+        # Games that draw with SDL need no display for it, and would complain into the picture where there is none.
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     if screenshot is not None and screenshot.suffix not in ((".png", ".svg") if terminal else (".png",)):
         raise UsageError(f"A screenshot is written as .png{' or .svg' if terminal else ''}, not as {screenshot.name}.")
     # Textual reads the keyboard from stdin and draws on stderr; stdout may go elsewhere.
