@@ -109,6 +109,16 @@ def test_damaged_files_become_sentences(reader, slot) -> None:
     assert [row.id for row in state.jobs] == ["r1"]
 
 
+@pytest.mark.parametrize("text", ["null", "[1]", '{"regimes": 3}', '{"regimes": {"player": 1}}', '{"regimes": {"pl'])
+def test_a_damaged_report_card_is_told_and_the_dashboard_goes_on(reader, slot, text) -> None:
+    """One bad file must not blind the whole dashboard, look after look."""
+    (slot / "report").mkdir()
+    (slot / "report" / "report.json").write_text(text)
+    state = reader.read(Subject("slot", "one"))
+    assert any("details of one" in problem for problem in state.problems)
+    assert state.slot("one") is not None
+
+
 def test_a_run_that_claims_to_work_but_has_no_process_is_dead(reader, slot) -> None:
     log_run(slot)
     with RunStore(slot / "train" / "run.sqlite", write=True, run="r1") as store:

@@ -130,7 +130,9 @@ def read_clip(path: Path) -> Clip | None:
 def read_report(path: Path) -> tuple[tuple[str, ...], ...]:
     """The report card as lines of cells, header first: skill by horizon for each regime, and what the game adds."""
     report = json.loads(path.read_text(encoding="utf-8"))
-    regimes = report.get("regimes", {})
+    regimes = report.get("regimes", {}) if isinstance(report, dict) else None
+    if not isinstance(regimes, dict) or not all(isinstance(by_key, dict) for by_key in regimes.values()):
+        raise ValueError(f"{path.name} is no report card; key e makes a new one")
     keys = [key for key in KEYS if any(key in by_key for by_key in regimes.values())]
     lines: list[tuple[str, ...]] = [("open loop, k =", *keys)]
     for regime, by_key in regimes.items():
