@@ -19,6 +19,7 @@ from wmplay.core.catalog import PLAYERS, Game, load
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.core.slots import SlotInfo, find_slot
 from wmplay.core.spaces import ActionSpec, ObservationSpec, space_of
+from wmplay.core.variants import DATA_ONLY
 from wmplay.registration import register
 
 
@@ -53,6 +54,8 @@ def make(
     `params` override the game's own; `seed` seeds the action space. Raises WmplayError if it cannot be made.
     """
     game = find(game)
+    if game.id.startswith(DATA_ONLY):
+        raise WmplayError(f"{game.short} is recorded data and no game to play; train on it, and play in its dream.")
     register()
     settings = {**game.params, **params}
     try:

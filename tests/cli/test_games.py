@@ -85,6 +85,16 @@ def test_a_game_that_breaks_in_the_middle_of_play_ends_in_one_sentence(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_data_without_a_game_cannot_be_played_and_says_so(home: Path, tmp_path: Path, run_cli: Cli) -> None:
+    import numpy as np
+
+    arrays = {"observations": np.zeros((20, 64, 64, 3), np.uint8), "actions": np.zeros(20, np.int64)}
+    np.savez(tmp_path / "d.npz", **arrays, rewards=np.zeros(20, np.float32), ends=np.arange(20) == 19)
+    assert run_cli("data", "import", "d.npz", "--game", "films", "--name", "x").code == 0
+    done = run_cli("play", "films", "--terminal", "--steps", 1)
+    assert done.code == 1 and "films is recorded data and no game to play" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [

@@ -36,6 +36,14 @@ def test_keys_are_shown_changed_kept_and_forgotten(home: Path, run_cli: Cli) -> 
     assert run_cli("keys", "--json").json == []
 
 
+def test_a_slot_has_the_keys_of_its_game(home: Path, run_cli: Cli, make_slot: Callable[..., Path]) -> None:
+    """Also where the game itself cannot be made here, as with a model learned from recordings."""
+    make_slot("mine")
+    assert shown(run_cli("keys", "mine", "--set", "j=push left", "--json"))["j"] == "0"
+    assert shown(run_cli("keys", "cartpole", "--json"))["j"] == "0"
+    assert "no game 'nowhere'" in run_cli("keys", "nowhere").stderr
+
+
 def test_a_foreign_games_actions_have_names_and_a_lost_one_is_told(home: Path, run_cli: Cli) -> None:
     done = run_cli("keys", "Acrobot-v1", "--set", "p=turn one way", "--free", "left")
     assert done.code == 0, done.stderr

@@ -9,7 +9,7 @@ import typer
 from wmplay.cli.games import Json
 from wmplay.cli.output import emit_json, say, table
 from wmplay.cli.play import parameters
-from wmplay.core.errors import UsageError
+from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 
 if TYPE_CHECKING:
     from wmplay.core.catalog import Game
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def keys(
-    game: Annotated[str | None, typer.Argument(help="A game's short name, id, variant or module:Class.")] = None,
+    game: Annotated[
+        str | None, typer.Argument(help="A game's short name, id, variant or module:Class; or a slot.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,11 +62,20 @@ def keys(
 
 
 def _game(name: str, params: dict[str, Any]) -> tuple[Game, ActionSpec, GameKeys]:
-    """The game, made once to ask for its actions and its own keys."""
+    """The game, made once to ask for its actions and its own keys; for a slot, the game it dreams of."""
     from wmplay import games
+    from wmplay.core.slots import find_slot
     from wmplay.play.opening import proposed_keys
 
-    found = games.find(name)
+    try:
+        found = games.find(name)
+    except NotFoundError as why:
+        try:
+            info = find_slot(name)
+        except WmplayError:
+            raise why from None
+        found = games.of_slot(info)
+        return found, info.action_spec, proposed_keys(None, found, info.action_spec)
     env = games.make(found, **params)
     try:
         action = games.specs(env)[1]
