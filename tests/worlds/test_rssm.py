@@ -116,7 +116,7 @@ def test_the_quick_forms_are_the_plain_layers() -> None:
         loss, _ = side.loss(segment, "joint", torch.Generator().manual_seed(2))
         loss.backward()
         losses.append(loss.detach())
-    assert torch.allclose(*losses, rtol=1e-5)
+    assert torch.allclose(losses[0], losses[1], rtol=1e-5)
     theirs = {name: parameter.grad for name, parameter in plain.named_parameters()}
     for name, parameter in world.named_parameters():
         grad, other = parameter.grad, theirs[name]
