@@ -15,6 +15,7 @@ import pytest
 
 # Threads of torch that wait by spinning slow each other down a hundredfold on a busy machine; read when torch loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def candidates(device: Device) -> tuple[Precision, ...]:
     """What is worth trying on this device; the first is the plain one."""
     threads = torch.get_num_threads() if device.name == "cpu" else 0
     plain = Precision(threads=threads)
-    alone = (Precision(threads=1),) if threads > 1 else ()
+    alone = (Precision(threads=1), Precision(bf16=True, matmul="high", threads=1)) if threads > 1 else ()
     if device.name == "mps":
         return (plain,)
     last = Precision(channels_last=True, matmul="high" if device.name == "cuda" else "highest", threads=threads)

@@ -90,7 +90,8 @@ def fit(world: World, phase: PhaseSpec, segment: Segment, steps: int, rate: floa
     if phase.encoded:
         rows = segment.observation.flatten(0, 1)
         flat = world.encode_after(torch.cat((rows[:1], rows[:-1])), rows)
-        segment = segment._replace(observation=flat.unflatten(0, segment.reward.shape))
+        encoded = flat.unflatten(0, segment.reward.shape)
+        segment = segment._replace(**{"encoded" if phase.beside else "observation": encoded})
     parts = [world.get_submodule(name) for name in phase.modules]
     parameters = [p for part in parts for p in part.parameters()]
     for part in parts:

@@ -12,7 +12,7 @@ from .cases import Case, fit
 
 
 def context(segment: Segment, rows: int) -> Segment:
-    return Segment(*(part[:, :rows] for part in segment))
+    return Segment(*(part if part is None else part[:, :rows] for part in segment))
 
 
 def shown(world: World, state: object) -> Tensor:

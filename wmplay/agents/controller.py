@@ -87,7 +87,9 @@ def rebuild(meta: Mapping[str, Any], tensors: Mapping[str, Tensor], action: Acti
                 raise WmplayError(f"The saved agent has {parameters.shape[0]} parameters, not {policy.size}.")
             return Linear(policy, parameters)
         if meta["kind"] == "actor_critic":
-            model = ActorCritic(int(meta["features"]), action, int(meta["hidden"]))
+            grid = meta.get("grid")
+            shape = None if grid is None else (int(grid[0]), int(grid[1]), int(grid[2]))
+            model = ActorCritic(int(meta["features"]), action, int(meta["hidden"]), shape)
             model.load_state_dict(dict(tensors))
             return model.eval()
     except (KeyError, RuntimeError, TypeError) as why:

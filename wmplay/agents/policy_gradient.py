@@ -6,6 +6,7 @@ PPO (Schulman et al. 2017), so that each batch of dreams can be used more than o
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -18,19 +19,52 @@ from wmplay.core.spaces import ActionSpec
 DISCOUNT, LAMBDA, CLIP, ENTROPY, VALUE = 0.97, 0.95, 0.2, 0.01, 0.5
 
 
+class GridReader(nn.Module):
+    """Features that are a picture of codes, read so that what was learned in one place holds in every other.
+
+    One convolution is applied again and again, as value iteration passes values from cell to cell (Tamar et al. 2016,
+    Value Iteration Networks); then a few attention heads pick the cells that matter, such as where the player stands.
+    """
+
+    def __init__(self, grid: tuple[int, int, int], channels: int = 32, rounds: int = 10, heads: int = 4) -> None:
+        super().__init__()
+        self.grid, self.rounds = grid, rounds
+        self.enter = nn.Conv2d(grid[2], channels, 1)
+        self.spread = nn.Conv2d(channels, channels, 3, padding=1)
+        self.look = nn.Conv2d(channels, heads, 1)
+        self.size = heads * channels
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """[N, H·W·C] -> [N, size]"""
+        given = self.enter(cells.unflatten(-1, self.grid).movedim(-1, 1))
+        x = F.silu(given)
+        for _ in range(self.rounds):
+            x = x + F.silu(self.spread(x) + given)
+            x = x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-4)
+        share = self.look(x).flatten(2).softmax(-1)
+        return (share @ x.flatten(2).mT).flatten(1)
+
+
 class ActorCritic(nn.Module):
-    """Features -> raw action outputs and a value; one hidden layer each. Box actions are Gaussian before the squash."""
+    """Features -> raw action outputs and a value; one hidden layer each. Box actions are Gaussian before the squash.
+
+    grid: (H, W, C) if the first H·W·C features are a picture of codes, see `World.features_grid`.
+    """
 
     kind = "actor_critic"
 
-    def __init__(self, features: int, action: ActionSpec, hidden: int = 128) -> None:
+    def __init__(
+        self, features: int, action: ActionSpec, hidden: int = 128, grid: tuple[int, int, int] | None = None
+    ) -> None:
         super().__init__()
-        self.features, self.action, self.hidden = features, action, hidden
+        self.features, self.action, self.hidden, self.grid = features, action, hidden, grid
         self.squash = squashes(action)
         self.norm = nn.LayerNorm(features, elementwise_affine=False)
+        self.reader = None if grid is None else GridReader(grid)
+        seen = features if self.reader is None else features - math.prod(self.reader.grid) + self.reader.size
         choose, judge = nn.Linear(hidden, outputs(action)), nn.Linear(hidden, 1)
-        self.actor = nn.Sequential(nn.Linear(features, hidden), nn.SiLU(), choose)
-        self.critic = nn.Sequential(nn.Linear(features, hidden), nn.SiLU(), judge)
+        self.actor = nn.Sequential(nn.Linear(seen, hidden), nn.SiLU(), choose)
+        self.critic = nn.Sequential(nn.Linear(seen, hidden), nn.SiLU(), judge)
         self.log_deviation = nn.Parameter(torch.full((outputs(action),), -0.5))
         with torch.no_grad():
             # A first policy that leans nowhere and a first value of nothing.
@@ -40,6 +74,9 @@ class ActorCritic(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """[N, F] -> raw outputs [N, O] and values [N]."""
         seen = self.norm(features)
+        if self.reader is not None:
+            cells = math.prod(self.reader.grid)
+            seen = torch.cat((self.reader(seen[:, :cells]), seen[:, cells:]), dim=-1)
         return self.actor(seen), self.critic(seen).squeeze(-1)
 
     @torch.no_grad()

@@ -73,7 +73,7 @@ def _phase(shop: Workshop, spec: PhaseSpec, seconds: float) -> Row:
     phase = WorldPhase(spec, None)
     phase.budget = 1e9
     phase.start(shop)
-    arrays = encode_all(shop, spec.modules) if spec.encoded else None
+    arrays = encode_all(shop) if spec.encoded else None
     source = Source(shop.datasets(), spec, 0, device, arrays)
     torch.set_num_threads(threads)
     theirs = plain_step(shop.world, spec, source, device)

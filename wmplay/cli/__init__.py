@@ -13,6 +13,7 @@ import typer
 
 from envs.errors import GameError
 from wmplay import __version__
+from wmplay.core.devices import patient_threads
 from wmplay.core.errors import WmplayError
 
 app = typer.Typer(
@@ -60,9 +61,7 @@ _WRONG_USAGE: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__n
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one sentence on stderr and its exit code, never a traceback."""
-    # Read when torch is loaded: its threads then sleep while they wait, instead of spinning. With a game, a dashboard
-    # and a training on the same cores, spinning costs a factor of ten to a hundred.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    patient_threads()
     try:
         code = app(prog_name="wmplay", standalone_mode=False)
         if code == 130:  # how typer hands on a Ctrl-C that no command had more to say on

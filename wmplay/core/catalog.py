@@ -19,7 +19,8 @@ class Game:
     `params` go to the environment's constructor; `draw` names the function that turns a vector state into frames;
     `truth` names what can be read off a frame exactly (`board`, `road`) or is the state itself (`state`);
     `players` are the agents that make its training data, `expert` the one that plays well; `family` is the world model
-    it is trained with where the user names none; `minutes` the budget on two cores that makes it worth playing.
+    it is trained with where the user names none; `minutes` the budget on two cores that makes it worth playing, and
+    `frames` what the preset `small` collects for it where that is not the usual number.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Game:
     horizon: int = 200
     family: str | None = None
     minutes: float = 10.0
+    frames: int | None = None
 
     @property
     def slug(self) -> str:
@@ -54,7 +56,7 @@ GAMES: tuple[Game, ...] = (
     Game(
         "wmplay/CarRacing-v0", "car_racing", "Car Racing", "frame", "Box(3)", fps=25,
         params={"action_repeat": 2}, truth="road", players=("persistent", "driver"), expert="driver",
-        warmup=30, horizon=500, family="canvas", minutes=15.0,
+        warmup=30, horizon=500, family="canvas", minutes=15.0, frames=80_000,
     ),
     Game(
         "wmplay/CartPole-v0", "cartpole", "Cart Pole", "vector", "Discrete(2)", fps=50,

@@ -12,6 +12,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from wmplay.core import paths, slots
+from wmplay.core.catalog import Game
 from wmplay.core.episodes import FIRST, TERMINATED, Dataset, delete_dataset
 from wmplay.core.errors import WmplayError
 from wmplay.core.variants import DATA_ONLY
@@ -32,9 +33,10 @@ HELD_OUT = {"tiny": 400, "small": 1_000, "base": 1_000}
 VECTOR_FRAMES = {"tiny": 1_000, "small": 10_000, "base": 40_000}
 
 
-def default_frames(vector: bool, preset: str) -> tuple[int, int]:
+def default_frames(game: Game, vector: bool, preset: str) -> tuple[int, int]:
     """Rows of training data and of held-out data for a recipe that collects by itself."""
-    return (VECTOR_FRAMES if vector else FRAMES)[preset], HELD_OUT[preset]
+    usual = (VECTOR_FRAMES if vector else FRAMES)[preset]
+    return game.frames if game.frames and preset == "small" else usual, HELD_OUT[preset]
 
 
 class CollectPhase(Phase):

@@ -40,7 +40,8 @@ class GradientPhase(Phase):
         self._streams, self._steps, hidden = SIZES.get(shop.info.preset, SIZES["small"])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self._model = ActorCritic(world.features_size, world.action, hidden).to(shop.device.torch)
+            model = ActorCritic(world.features_size, world.action, hidden, world.features_grid)
+        self._model = model.to(shop.device.torch)
         self._optimiser = torch.optim.Adam(self._model.parameters(), LEARNING_RATE)
         self._generator = shop.device.generator(seed + 1)
         if shop.settings.agent_in == "game":
@@ -71,6 +72,7 @@ class GradientPhase(Phase):
             "kind": self._model.kind,
             "features": self._model.features,
             "hidden": self._model.hidden,
+            "grid": self._model.grid,
             "squash": list(self._model.squash),
             "method": "policy_gradient",
             "trained_in": self._shop.settings.agent_in,

@@ -35,18 +35,26 @@ class Source:
         device: Device,
         arrays: list[np.ndarray] | None = None,
     ) -> None:
-        self._sampler = SegmentSampler(datasets, spec.batch, spec.length, seed, spec.boundaries, arrays)
+        shape = (spec.batch, spec.length, seed, spec.boundaries)
+        self._sampler = SegmentSampler(datasets, *shape, None if spec.beside else arrays)
+        # With the same seed the same segments, of what was encoded.
+        self._beside = SegmentSampler(datasets, *shape, arrays) if spec.beside else None
         self._device = device
 
     def next(self) -> Segment:
         """The next batch [B, T] on the device."""
-        return to_device(self._sampler.sample(), self._device)
+        segment = to_device(self._sampler.sample(), self._device)
+        if self._beside is None:
+            return segment
+        return segment._replace(encoded=to_device(self._beside.sample(), self._device).observation)
 
     def state(self) -> dict[str, Any]:
         return self._sampler.state_dict()
 
     def load_state(self, state: dict[str, Any]) -> None:
         self._sampler.load_state_dict(state)
+        if self._beside is not None:
+            self._beside.load_state_dict(state)
 
 
 def to_device(arrays: SegmentArrays, device: Device) -> Segment:
@@ -60,17 +68,17 @@ def to_device(arrays: SegmentArrays, device: Device) -> Segment:
 
 
 @torch.no_grad()  # inference mode would leave weights whose layout changes here unfit for the training that follows
-def encode_all(shop: Workshop, trained: Sequence[str]) -> list[np.ndarray]:
+def encode_all(shop: Workshop) -> list[np.ndarray]:
     """`World.encode` of every row of every dataset, one array each, kept in the slot's `train/cache` as .npy.
 
-    A kept one is used again only if it was made by the same weights from the same rows; `trained` names the modules
-    that this phase trains, which have no part in it.
+    A kept one is used again only if it was made by the same weights from the same rows. Modules that are trained on
+    encodings have no part in making them.
     """
     folder = shop.path / "train" / "cache"
     # The same layout and precision whatever ran before, so that encodings made again are the same bit for bit.
     world = set_layout(shop.world.eval(), torch.contiguous_format)
     shop.plain()
-    mark = _fingerprint(shop, trained)
+    mark = _fingerprint(shop, [module for phase in world.phases if phase.encoded for module in phase.modules])
     index = folder / "index.json"
     datasets = shop.datasets()
     files = [folder / f"encoded-{number}.npy" for number in range(len(datasets))]

@@ -77,7 +77,7 @@ def prepare(order: Order, command: Sequence[str] = ()) -> tuple[Path, Settings]:
     chosen = config.resolve(world.Config, world.presets, order.preset, order.sets, order.config_file)
     with torch.device("meta"):
         world(chosen, observation, action)  # what only the finished network can tell, it tells here
-    frames, held_out = default_frames(observation.kind == "vector", order.preset)
+    frames, held_out = default_frames(game, observation.kind == "vector", order.preset)
     agent_steps = order.agent_steps or {"tiny": 3, "small": 60, "base": 200}.get(order.preset, 60)
     settings = Settings(
         minutes=order.minutes, steps=order.steps, data=order.data, frames=order.frames or frames,

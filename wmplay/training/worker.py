@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wmplay.core import slots
-from wmplay.core.devices import device_turn
+from wmplay.core.devices import device_turn, patient_threads
 from wmplay.core.errors import WmplayError
 from wmplay.training.runlog import StoreLog
 from wmplay.training.settings import Settings
@@ -23,9 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--slot", type=Path, required=True)
     parser.add_argument("--run", required=True)
     asked = parser.parse_args(arguments)
-    # Before torch is imported: its threads shall sleep while they wait. Spinning ones cost a factor of ten to a hundred
-    # as soon as a game, a window or the dashboard wants one of the cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    patient_threads()
     log = StoreLog(asked.slot / "train" / "run.sqlite", asked.run)
     try:
         with slots.lock_slot(asked.slot):

@@ -50,7 +50,7 @@ class WorldPhase(Phase):
         # Each phase has random numbers of its own, so that what a phase does never depends on how long another took.
         seed = shop.settings.seed * 1000 + shop.settings.round * 100 + shop.phase_index
         self._generator = shop.device.generator(seed)
-        arrays = encode_all(shop, self.spec.modules) if self.spec.encoded else None
+        arrays = encode_all(shop) if self.spec.encoded else None
         self._source = Source(shop.datasets(), self.spec, seed, shop.device, arrays)
         self._precision = self._choose(shop)
         self._apply()

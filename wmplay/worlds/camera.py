@@ -12,22 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.worlds.blocks import detached, full_precision, noise_like, to_float
-from wmplay.worlds.geometry import align, compose, inside, rotate, sample, seen_from, softened
+from wmplay.worlds.geometry import align, inside, sample, seen_from, softened
+from wmplay.worlds.glances import wide_view
 from wmplay.worlds.painter import Palette
 from wmplay.worlds.protocol import Segment
 
 # Typical motion in one step: pixels along x and y, radians. Only sets the scale of the first guesses.
 MOTION_SCALE = (3.0, 3.0, 0.15)
-# Motions kept from training, from which the painter draws what the edge of knowledge looks like.
-REMEMBERED = 1024
-# The longest journey, in steps, over which the painter learns to guess what lies ahead.
-REACH = 50
 
 
 class Vision(nn.Module):
     """How the camera moved, what stays on the screen, and the game's colours."""
 
-    motions: Tensor
     scale: Tensor
 
     def __init__(self, sprite_size: int, colours: int, height: int, width: int) -> None:
@@ -44,7 +40,6 @@ class Vision(nn.Module):
         self.read_sprite = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 96), nn.SiLU(), nn.Linear(96, sprite_size))
         self.draw_sprite = nn.Sequential(nn.Linear(sprite_size, 96), nn.SiLU(), nn.Linear(96, pixels))
         self.palette = Palette(colours)
-        self.register_buffer("motions", torch.zeros(REMEMBERED, 3))
         self.register_buffer("scale", torch.tensor(MOTION_SCALE), persistent=False)
         self.shape = (3, height, width)
 
@@ -101,7 +96,7 @@ class Vision(nn.Module):
         code = self.sprite(after)
         fixed = self.fixed().detach()
         drawn = ((self.show_sprite(code) - after).square() * fixed).sum((1, 2, 3)).mean() / (3 * fixed.sum() + 1)
-        self._remember(exact, pair, after, generator)
+        self._mix_colours(after, generator)
         loss = 30.0 * match + practice + distil + 10.0 * drawn + 1e-4 * code.square().mean()
         return loss, detached(
             loss=loss, match=match, practice=practice, distil=distil, reconstruction=drawn, fixed=fixed_area
@@ -133,40 +128,33 @@ class Vision(nn.Module):
         return moved * (1.0 - fixed) + picture * fixed + 0.01 * noise_like(moved, generator), motion
 
     @torch.no_grad()
-    def _remember(self, motion: Tensor, pair: Tensor, picture: Tensor, generator: torch.Generator) -> None:
-        """Keep some motions for the painter, and teach the palette with pixels of the world."""
-        places = torch.randint(REMEMBERED, (len(motion),), generator=generator, device=motion.device)
-        self.motions[places[pair]] = motion[pair]
+    def _mix_colours(self, picture: Tensor, generator: torch.Generator) -> None:
+        """Teach the palette with some pixels of the world."""
         world = torch.nonzero(self.fixed().view(-1) < 0.5).squeeze(-1)
         if len(world):
-            some = torch.randint(len(world), (64,), generator=generator, device=motion.device)
+            some = torch.randint(len(world), (64,), generator=generator, device=picture.device)
             self.palette.learn(picture.flatten(2)[:, :, world[some]].movedim(1, -1).reshape(-1, 3), generator)
 
-    # What a painter learns from
+    def glimpse(self, picture: Tensor, motion: Tensor, nudge: Tensor) -> tuple[Tensor, Tensor]:
+        """What a camera that has moved by `motion` [B, 3] still knows from a picture [B, 3, H, W]: colour and known.
 
-    def journey(self, batch: int, generator: torch.Generator) -> Tensor:
-        """Motions [B, 3] of 1 to `REACH` steps, each a remembered step repeated."""
-        device = self.motions.device
-        chosen = torch.randint(REMEMBERED, (batch,), generator=generator, device=device)
-        step = self.motions[chosen]
-        # Cubed: near edges are what a dream paints most of the time.
-        count = 1 + (torch.rand(batch, generator=generator, device=device).pow(3) * REACH).long()
-        total = torch.zeros_like(step)
-        for i in range(REACH):
-            total = torch.where((i < count)[:, None], compose(total, step), total)
-        return total
-
-    def glimpse(self, picture: Tensor, motion: Tensor, fixed: Tensor) -> tuple[Tensor, Tensor]:
-        """What is left of a picture [B, 3, H, W] for who saw only the view `motion` before it: colour and known.
-
-        It goes there and back, so that it is as soft as a map that was written and read.
+        nudge [B, 2]: a detour of less than a pixel, so that it is as soft as a map that was written and read.
         """
-        stretch = self.stretch()
-        shift = rotate(-motion[:, None, :2], -motion[:, 2]).squeeze(1)
-        there = sample(
-            picture, seen_from(torch.cat((shift, -motion[:, 2:]), -1), stretch, self.shape[1], self.shape[2])
-        )
-        points = seen_from(motion, stretch, self.shape[1], self.shape[2])
-        hidden = sample(fixed, points) > 0.01
-        known = (inside(points, self.shape[1], self.shape[2])[:, None] & ~hidden & (fixed < 0.5)).float()
-        return sample(there, points) * known, known
+        _, height, width = self.shape
+        fixed = (self.fixed() > 0.5).float()
+        both = torch.cat((picture, fixed.expand(len(picture), -1, -1, -1)), dim=1)
+        still = torch.zeros_like(motion[:, 2:])
+        both = sample(both, seen_from(torch.cat((nudge, still), -1), self.stretch(), height, width))
+        points = seen_from(torch.cat((motion[:, :2] - nudge, motion[:, 2:]), -1), self.stretch(), height, width)
+        seen = sample(both, points)
+        # A pixel less at the rim, which the detour may have left empty.
+        known = inside(points, height - 2, width - 2)[:, None] & (seen[:, 3:] < 0.01) & (fixed < 0.5)
+        return seen[:, :3] * known, known.float()
+
+    def wide(self, glances: Tensor, since: Tensor) -> Tensor:
+        """What a painter is shown of a real frame's glance [B, 768] when the camera has moved by `since` [B, 3]."""
+        return wide_view(glances, self.loose(), since, self.stretch(), self.shape[2])
+
+    def told(self, motion: Tensor, action: Tensor) -> Tensor:
+        """Motion [..., 3] and encoded action [..., A] as a painter is told of them, side by side."""
+        return torch.cat((motion / self.scale, action), dim=-1)

@@ -24,17 +24,16 @@ from wmplay.core.spaces import ActionSpec, ObservationSpec
 from wmplay.worlds.blocks import (
     STRICT,
     ActionEncoder,
-    detached,
     expand_like,
-    full_precision,
-    masked_mean,
     noise_like,
     to_float,
 )
 from wmplay.worlds.camera import Vision
-from wmplay.worlds.canvas_memory import LOOK, CanvasMemory, glance
+from wmplay.worlds.canvas_memory import LOOK, CanvasMemory
 from wmplay.worlds.geometry import Map, compose
-from wmplay.worlds.painter import Painter
+from wmplay.worlds.glances import GLANCE_SIZE, glance
+from wmplay.worlds.painter import GUIDE, Painter, whole
+from wmplay.worlds.painting import painting_loss
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 
 # How strongly the painter's noise acts at temperature 1. Noise that neighbours share adds up: at 1 the grass of
@@ -54,6 +53,7 @@ class CanvasConfig:
     map_detail: float = Field(1.25, gt=0.2, le=8.0, description="texels per pixel of the frame")
     vision_batch: int = Field(48, ge=1, le=8192, description="pairs of frames in a batch of the vision phase")
     painter_batch: int = Field(48, ge=1, le=8192, description="frames in a batch of the painter phase")
+    reach: int = Field(40, ge=9, le=4096, description="the longest journey, in rows, over which the painter learns")
     batch: int = Field(64, ge=1, le=8192, description="segments in a batch of the memory phase")
     length: int = Field(32, ge=2, le=4096, description="rows in a segment of the memory phase")
     open_loop: int = Field(24, ge=0, le=4096, description="rows at a segment's end where it reads its own predictions")
@@ -72,11 +72,14 @@ class CanvasConfig:
 
 
 class CanvasState(NamedTuple):
-    """canvas: the map, uint8 [B, 5, N, N] (colour, known, real); pose float32 [B, 3]: where the camera is on it.
+    """A batch of dreams.
 
-    frame uint8 [B, 3, H, W]: what is on the screen. motion float32 [B, 3], sprite float32 [B, Z]: the last step's, as
-    the memory reads them. hidden float32 [B, D]. chance float32 [B, K, 12, 12]: slowly changing noise that decides what
-    the painter chooses where it is free to choose.
+    canvas: the map, uint8 [B, 5, N, N] (colour, known, real); pose float32 [B, 3]: where the camera is on it
+    frame uint8 [B, 3, H, W]: what is on the screen
+    motion float32 [B, 3], sprite float32 [B, Z], look float32 [B, 32]: the last step's, as the memory reads them
+    hidden float32 [B, D]: the memory; guide float32 [B, 128]: the painter's memory
+    real float32 [B, 768]: the glance of the last real frame; since float32 [B, 3]: how the camera has moved since
+    chance float32 [B, K, 12, 12]: slowly changing noise, by which the painter chooses where it is free to choose
     """
 
     canvas: Tensor
@@ -84,7 +87,11 @@ class CanvasState(NamedTuple):
     frame: Tensor
     motion: Tensor
     sprite: Tensor
+    look: Tensor
     hidden: Tensor
+    guide: Tensor
+    real: Tensor
+    since: Tensor
     chance: Tensor
 
 
@@ -96,7 +103,7 @@ class Canvas(World):
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {
             "colours": 8, "painter_width": 8, "sprite_size": 8, "hidden_size": 32,
-            "vision_batch": 8, "painter_batch": 8, "batch": 8, "length": 8, "open_loop": 4,
+            "vision_batch": 8, "painter_batch": 8, "reach": 10, "batch": 8, "length": 8, "open_loop": 4,
         },
         "small": {},
         "base": {
@@ -114,8 +121,10 @@ class Canvas(World):
             )
         self.height, self.width = observation.shape[:2]
         self.vision = Vision(config.sprite_size, config.colours, self.height, self.width)
-        self.painter = Painter(config.colours, config.painter_width)
         self.actions = ActionEncoder(action)
+        self.painter = Painter(
+            config.colours, config.painter_width, GLANCE_SIZE, 3 + self.actions.width, self.height, self.width
+        )
         self.memory = CanvasMemory(config.sprite_size, config.hidden_size, self.actions.width)
         self.map = Map(config.map_size, self.height, self.width, config.map_detail)
 
@@ -123,10 +132,13 @@ class Canvas(World):
     def phases(self) -> tuple[PhaseSpec, ...]:
         c = self.config
         return (
-            PhaseSpec("vision", ("vision",), 0.25, c.vision_batch, 2, c.learning_rate),
-            PhaseSpec("painter", ("painter",), 0.45, c.painter_batch, 1, c.learning_rate, clip=1.0),
-            PhaseSpec("memory", ("memory",), 0.3, c.batch, c.length, c.learning_rate, encoded=True, clip=1.0),
-        )
+            PhaseSpec("vision", ("vision",), 0.17, c.vision_batch, 2, c.learning_rate),
+            PhaseSpec(
+                "painter", ("painter",), 0.48, c.painter_batch, c.reach, c.learning_rate,
+                encoded=True, beside=True, clip=1.0,
+            ),
+            PhaseSpec("memory", ("memory",), 0.35, c.batch, c.length, c.learning_rate, encoded=True, clip=1.0),
+        )  # fmt: skip
 
     @property
     def features_size(self) -> int:
@@ -136,21 +148,11 @@ class Canvas(World):
         if phase == "vision":
             return self.vision.loss(segment, generator)
         if phase == "painter":
-            return self._painter_loss(segment, generator)
-        return self.memory.loss(segment, self.actions(segment.action), self.config.open_loop, self.vision.scale)
-
-    def _painter_loss(self, segment: Segment, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cross-entropy of the colours of what could not be seen from where the camera was some steps before."""
-        picture = to_float(segment.observation[:, 0])
-        fixed = (self.vision.fixed() > 0.5).float().expand(len(picture), -1, -1, -1).contiguous()
-        with full_precision(picture), torch.no_grad():
-            colour, known = self.vision.glimpse(picture, self.vision.journey(len(picture), generator), fixed)
-            target = self.vision.palette.code(picture)
-        logits = self.painter(colour, known, fixed).float()
-        unknown = ((1.0 - known) * (1.0 - fixed)).squeeze(1)
-        loss = masked_mean(F.cross_entropy(logits, target, reduction="none"), unknown)
-        right = masked_mean((logits.detach().argmax(1) == target).float(), unknown)
-        return loss, detached(loss=loss, nll=loss, accuracy=right, unknown=unknown.mean())
+            return painting_loss(self.vision, self.painter, segment, self.actions(segment.action), generator)
+        vision, action = self.vision, self.actions(segment.action)
+        return self.memory.loss(
+            segment, action, self.config.open_loop, vision.scale, vision.stretch().detach(), self.width
+        )
 
     @torch.no_grad()
     def encode_after(self, previous: Tensor, observation: Tensor) -> Tensor:
@@ -159,7 +161,7 @@ class Canvas(World):
         return self._row(self.vision.exact_motion(to_float(previous), now), now)
 
     def _row(self, motion: Tensor, picture: Tensor) -> Tensor:
-        return torch.cat((motion, self.vision.sprite(picture), glance(picture)), dim=-1)
+        return torch.cat((motion, self.vision.sprite(picture), glance(picture, self.vision.loose())), dim=-1)
 
     def begin(self, context: Segment, generator: torch.Generator | None = None) -> CanvasState:
         batch, rows = context.reward.shape
@@ -172,7 +174,11 @@ class Canvas(World):
             (blank * 255.0).round().to(torch.uint8),
             torch.zeros(batch, 3, device=device),
             torch.zeros(batch, self.config.sprite_size, device=device),
+            torch.zeros(batch, LOOK, device=device),
             torch.zeros(batch, self.config.hidden_size, device=device),
+            torch.zeros(batch, GUIDE, device=device),
+            torch.zeros(batch, GLANCE_SIZE, device=device),
+            torch.zeros(batch, 3, device=device),
             chance if generator is None else noise_like(chance, generator),
         )
         start = context.first.clone()
@@ -188,38 +194,61 @@ class Canvas(World):
         before = state.frame.float() / 255.0
         keep = (~first).float()[:, None]
         motion = self.vision.exact_motion(before, now) * keep
-        look = self.memory.look(glance(before)).float()
-        hidden, _ = self.memory.advance(
-            state.hidden, torch.cat((state.motion, state.sprite), -1), look, self.actions(action)
-        )
+        keys, last = self.actions(action), torch.cat((state.motion, state.sprite), -1)
+        hidden, _ = self.memory.advance(state.hidden, last, state.look, keys)
         pose = compose(state.pose, motion) * keep
         canvas = torch.where(expand_like(first, state.canvas), torch.zeros((), dtype=torch.uint8), state.canvas)
-        canvas = self.map.write(canvas, pose, self.vision.stretch(), now, self.vision.loose(), real=True)
+        loose = self.vision.loose()
+        canvas = self.map.write(canvas, pose, self.vision.stretch(), now, loose, real=True)
         frame = (now * 255.0).round().to(torch.uint8)
-        return CanvasState(canvas, pose, frame, motion, self.vision.sprite(now), hidden * keep, state.chance)
+        seen = glance(now, loose)
+        look = self.memory.look(seen).float()
+        guide = self.painter.follow(
+            state.guide * keep, self.vision.told(motion, keys * keep), seen, torch.ones_like(keep)
+        )
+        sprite = self.vision.sprite(now)
+        here = torch.zeros_like(pose)
+        return CanvasState(canvas, pose, frame, motion, sprite, look, hidden * keep, guide, seen, here, state.chance)
 
     def step(
         self, state: CanvasState, action: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> tuple[CanvasState, Tensor, Tensor]:
-        look = self.memory.look(glance(state.frame.float() / 255.0)).float()
-        last = torch.cat((state.motion, state.sprite), -1)
-        hidden, moved = self.memory.advance(state.hidden, last, look, self.actions(action))
+        keys, last = self.actions(action), torch.cat((state.motion, state.sprite), -1)
+        hidden, moved = self.memory.advance(state.hidden, last, state.look, keys)
         motion, sprite = moved[:, :3], moved[:, 3:]
-        pose = compose(state.pose, motion)
+        nothing = torch.zeros(len(motion), GLANCE_SIZE, device=motion.device)
+        guide = self.painter.follow(
+            state.guide, self.vision.told(motion, keys), nothing, torch.zeros_like(motion[:, :1])
+        )
+        pose, since = compose(state.pose, motion), compose(state.since, motion)
+        wide = self.vision.wide(state.real, since)
         chance = state.chance
         if temperature > 0.0:
             chance = 0.9 * chance + (1.0 - 0.9**2) ** 0.5 * noise_like(chance, generator)
-        picture, canvas = self._look_around(state.canvas, pose, sprite, chance, temperature)
-        after = self.memory.look(glance(picture)).float()
-        seen = torch.cat((hidden, look, after), dim=-1)
-        reward, end = self.memory.outcome(seen)
+        picture, known, canvas = self._look_around(state.canvas, pose, sprite, guide, wide, chance, temperature)
+        loose = self.vision.loose()
+        everything = self.memory.look(glance(picture, loose)).float()
+        reward, end = self.memory.outcome(torch.cat((hidden, state.look, everything), dim=-1))
         frame = (picture * 255.0).round().clamp(0, 255).to(torch.uint8)
-        return CanvasState(canvas, pose, frame, motion, sprite, hidden, chance), reward, torch.sigmoid(end)
+        # At temperature 0 what is merely to be expected is no ground to drive on.
+        look = self.memory.look(glance(picture, loose * known)).float() if temperature == 0.0 else everything
+        return (
+            CanvasState(canvas, pose, frame, motion, sprite, look, hidden, guide, state.real, since, chance),
+            reward,
+            torch.sigmoid(end),
+        )
 
     def _look_around(
-        self, canvas: Tensor, pose: Tensor, sprite: Tensor, chance: Tensor, temperature: float
-    ) -> tuple[Tensor, Tensor]:
-        """The frame [B, 3, H, W] from a pose, and the map with what had to be painted for it.
+        self,
+        canvas: Tensor,
+        pose: Tensor,
+        sprite: Tensor,
+        guide: Tensor,
+        wide: Tensor,
+        chance: Tensor,
+        temperature: float,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The frame [B, 3, H, W] from a pose, which pixels [B, 1, H, W] were known, and the map with what was painted.
 
         Above temperature 0 the painter chooses, and goes on from what it chose before. At 0 it shows what is to be
         expected of a place, colours mixed by their probability, given only what was really seen.
@@ -229,7 +258,8 @@ class Canvas(World):
         if temperature == 0.0:
             known = real
         sure = known.float() * loose
-        logits = self.painter(colour * sure, sure, (1.0 - loose).expand(len(pose), -1, -1, -1)).float()
+        fixed = (1.0 - loose).expand(len(pose), -1, -1, -1)
+        logits = whole(self.painter(colour * sure, sure, fixed, guide, wide)).float()
         if temperature == 0.0:
             painted = self.vision.palette.mix(logits.softmax(1))
         else:
@@ -244,12 +274,11 @@ class Canvas(World):
         canvas = self.map.write(canvas, pose, stretch, world, loose, real=False)
         # A soft screen mask blends the rim of what is fixed into the world behind it.
         soft = self.vision.fixed()
-        return world * (1.0 - soft) + self.vision.show_sprite(sprite) * soft, canvas
+        return world * (1.0 - soft) + self.vision.show_sprite(sprite) * soft, known, canvas
 
     def observe(self, state: CanvasState) -> Tensor:
         return state.frame.movedim(1, -1).contiguous()
 
     def features(self, state: CanvasState) -> Tensor:
         """Hidden, sprite, motion and what the memory sees of the frame, float32 [B, D + Z + 35]."""
-        look = self.memory.look(glance(state.frame.float() / 255.0)).float()
-        return torch.cat((state.hidden, state.sprite, state.motion, look), dim=-1)
+        return torch.cat((state.hidden, state.sprite, state.motion, state.look), dim=-1)

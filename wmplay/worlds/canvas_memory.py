@@ -11,15 +11,11 @@ from torch import Tensor, nn
 
 from wmplay.worlds.blocks import RunningScale, detached, masked_mean, mlp, transitions
 from wmplay.worlds.geometry import compose
+from wmplay.worlds.glances import GLANCE_SIZE, turned
 from wmplay.worlds.protocol import Segment
 
-# The picture that the memory reads is this many pixels wide, and becomes a look of this many numbers.
-GLANCE, LOOK = 16, 32
-
-
-def glance(picture: Tensor) -> Tensor:
-    """The picture [B, 3, H, W] at 16 × 16, flat [B, 768]."""
-    return F.adaptive_avg_pool2d(picture - 0.4, GLANCE).flatten(1).float()
+# Numbers that a glance becomes.
+LOOK = 32
 
 
 class CanvasMemory(nn.Module):
@@ -33,7 +29,7 @@ class CanvasMemory(nn.Module):
         moved = 3 + sprite_size
         self.hidden_size = hidden_size
         self.scale = RunningScale(moved)
-        self.look = mlp((3 * GLANCE * GLANCE, 128, LOOK))
+        self.look = mlp((GLANCE_SIZE, 128, LOOK))
         self.cell = nn.GRUCell(moved + LOOK + actions, hidden_size)
         self.change = mlp((hidden_size, 128, moved))
         self.reward = mlp((hidden_size + 2 * LOOK, 128, 1))
@@ -52,12 +48,14 @@ class CanvasMemory(nn.Module):
         return self.reward(seen).squeeze(-1).float(), self.end(seen).squeeze(-1).float()
 
     def loss(
-        self, segment: Segment, action: Tensor, open_loop: int, motion_scale: Tensor
+        self, segment: Segment, action: Tensor, open_loop: int, motion_scale: Tensor, stretch: Tensor, width: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Squared error of what moved, and of the pose it adds up to while the memory is on its own.
 
         segment: encoded, `moved` and glance side by side. action [B, T, A]: encoded. open_loop: rows at the end that
-        read their own predictions. motion_scale [3]: what counts as one unit of error in the pose.
+        read their own predictions, and of the world only what they saw before, from where they think they are: real
+        glances would tell how the camera really moved, which no dream knows. motion_scale [3]: what counts as one unit
+        of error in the pose. stretch [2] and width: of the frame, for `turned`.
         """
         size = len(self.scale.mean)
         rows = segment.observation.float()
@@ -66,7 +64,8 @@ class CanvasMemory(nn.Module):
         # The first row of an episode has no frame before it: there is no motion to learn from.
         moved = torch.cat((moved[..., :3] * valid[..., None], moved[..., 3:]), dim=-1)
         self.scale.learn(moved[valid])
-        look = self.look(glances).float()
+        real = self.look(glances).float()
+        looks = [real[:, 0]]  # what the memory had seen before each step
         batch, length = segment.reward.shape
         alone = length - open_loop
         hidden = rows.new_zeros(batch, self.hidden_size)
@@ -74,7 +73,7 @@ class CanvasMemory(nn.Module):
         pose, true_pose, drift = rows.new_zeros(batch, 3), rows.new_zeros(batch, 3), []
         together = rows.new_ones(batch, 1)  # no new episode since the memory was left alone
         for t in range(1, length):
-            hidden, guess = self.advance(hidden, last, look[:, t - 1], action[:, t])
+            hidden, guess = self.advance(hidden, last, looks[-1], action[:, t])
             guesses.append(guess)
             hiddens.append(hidden)
             follows = valid[:, t, None]
@@ -82,6 +81,10 @@ class CanvasMemory(nn.Module):
                 together = together * keep[:, t, None]
                 pose, true_pose = compose(pose, guess[:, :3]), compose(true_pose, moved[:, t, :3])
                 drift.append((pose - true_pose) / motion_scale * together)
+                left = turned(glances[:, alone - 1], pose.detach(), stretch, width) * together
+                looks.append(self.look(left).float())
+            else:
+                looks.append(real[:, t])
             last = torch.where(follows, guess, moved[:, t]) if t >= alone else moved[:, t]
             hidden = hidden * keep[:, t, None]
         ok, held = valid[:, 1:], torch.stack(hiddens, 1)
@@ -90,12 +93,12 @@ class CanvasMemory(nn.Module):
         drift_loss = (
             F.smooth_l1_loss(off := torch.stack(drift, 1), torch.zeros_like(off)) if drift else rows.new_zeros(())
         )
-        seen = torch.cat((held, look[:, :-1], look[:, 1:]), dim=-1)
+        seen = torch.cat((held, torch.stack(looks[:-1], 1), real[:, 1:]), dim=-1)
         reward, end = self.outcome(seen)
         reward_loss = masked_mean((reward - segment.reward[:, 1:]).square(), ok)
         ended = segment.terminated[:, 1:].float()
         end_loss = masked_mean(F.binary_cross_entropy_with_logits(end, ended, reduction="none"), ok)
-        loss = motion_loss + sprite_loss + drift_loss + 0.1 * reward_loss + end_loss
+        loss = motion_loss + sprite_loss + drift_loss + 0.02 * reward_loss + end_loss
         return loss, detached(
             loss=loss, motion=motion_loss, sprite=sprite_loss, drift=drift_loss, reward=reward_loss, end=end_loss
         )

@@ -6,9 +6,16 @@ Oord et al. 2016); the U-Net is Ronneberger et al. 2015 with the convolutions of
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from wmplay.worlds.blocks import mlp
+
+# Size of the guide, the painter's memory of where it was led.
+GUIDE = 128
 
 
 class Palette(nn.Module):
@@ -91,27 +98,59 @@ class _Up(nn.Module):
 
 
 class Painter(nn.Module):
-    """(colour, known, screen-fixed) → logits over the palette for every pixel.
+    """(colour, known, screen-fixed, guide) → logits over the palette for every pixel.
 
+    The lead says what the picture in front of it cannot, in two ways. A GRU, the guide, looks while there is something
+    real to look at and then follows the camera's motions and the keys: where no road is in sight, a driver who steers
+    left has one that bends left. And a wide view shows what was last really seen from where the camera is now, also
+    beyond the picture's edge. The lead enters where the picture is 1/16 of its size.
     It works on 2 × 2 pixels at a time: at full size the finest layers would cost more than all others together.
     """
 
-    def __init__(self, colours: int, width: int) -> None:
+    def __init__(self, colours: int, width: int, glance: int, steps: int, height: int, frame_width: int) -> None:
         super().__init__()
         a, b = width * 3 // 2, width * 2
+        self.coarse = (b, height // 16, frame_width // 16)
+        self.look = mlp((glance, 128, GUIDE // 2))
+        self.guide = nn.GRUCell(GUIDE // 2 + steps + 1, GUIDE)
+        self.wide = nn.Sequential(
+            nn.Conv2d(4, 32, 4, 2, 1), nn.SiLU(), nn.Conv2d(32, 32, 4, 2, 1), nn.SiLU(), nn.Conv2d(32, 32, 4, 2, 1),
+            nn.Flatten(), nn.SiLU(), nn.Linear(512, GUIDE),
+        )  # fmt: skip
+        self.lead = mlp((2 * GUIDE, 192, math.prod(self.coarse)))
         self.enter = nn.Conv2d(20, a, 3, 1, 1)
         self.down = nn.ModuleList((_Down(a, b), _Down(b, b), _Down(b, b)))
         self.up = nn.ModuleList((_Up(b, b, b), _Up(b, b, b), _Up(b, a, a)))
         self.leave = nn.Conv2d(a, 4 * colours, 1)
 
-    def forward(self, colour: Tensor, known: Tensor, fixed: Tensor) -> Tensor:
-        """colour [B, 3, H, W] (0 where unknown), known and fixed [B, 1, H, W] float → logits [B, K, H, W]."""
+    def follow(self, guide: Tensor, step: Tensor, glance: Tensor, real: Tensor) -> Tensor:
+        """The guide [B, 128] after a step: how it moved [B, S], and the glance [B, G] it ended in where real [B, 1]."""
+        look = self.look(glance) * real
+        return self.guide(torch.cat((look, real, step), dim=-1), guide).float()
+
+    def forward(self, colour: Tensor, known: Tensor, fixed: Tensor, guide: Tensor, wide: Tensor) -> Tensor:
+        """Logits over the palette, in blocks of 2 × 2 pixels.
+
+        colour [B, 3, H, W] (0 where unknown); known and fixed [B, 1, H, W]; guide [B, 128]; wide [B, 4, 32, 32], see
+        `glances.wide_view`. Returns [B, H/2, W/2, 4, K]: `whole` makes a picture of it, `blocks` the reverse.
+        """
         x = F.pixel_unshuffle(torch.cat((colour - 0.4 * known, known, fixed), dim=1), 2)
         x = F.silu(self.enter(x))
         kept = [x]
         for layer in self.down:
             kept.append(layer(kept[-1]))
-        x = kept.pop()
+        lead = self.lead(torch.cat((guide, self.wide(wide)), dim=-1))
+        x = kept.pop() + lead.unflatten(1, self.coarse)
         for layer in self.up:
             x = layer(x, kept.pop())
-        return F.pixel_shuffle(self.leave(x), 2)
+        return self.leave(x).movedim(1, -1).unflatten(-1, (4, -1))
+
+
+def blocks(picture: Tensor) -> Tensor:
+    """A value for each pixel [B, H, W] in blocks of 2 × 2: [B, H/2, W/2, 4]."""
+    return picture.unflatten(1, (-1, 2)).unflatten(3, (-1, 2)).movedim(2, 3).flatten(3)
+
+
+def whole(parts: Tensor) -> Tensor:
+    """Channels in blocks of 2 × 2 pixels [B, H/2, W/2, 4, K] as a picture [B, K, H, W]."""
+    return parts.unflatten(3, (2, 2)).permute(0, 5, 1, 3, 2, 4).flatten(4, 5).flatten(2, 3)

@@ -25,6 +25,7 @@ class Segment(NamedTuple):
     terminated: bool [B, T], the episode ended for good on arriving
     first: bool [B, T], row t is the first of an episode
     mask: bool [B, T], False where a short episode was padded
+    encoded: in a phase that asks for it `beside` the observations, what `World.encode` made of them; else None
     """
 
     observation: Tensor
@@ -33,6 +34,7 @@ class Segment(NamedTuple):
     terminated: Tensor
     first: Tensor
     mask: Tensor
+    encoded: Tensor | None = None
 
 
 # A world's latent state: a NamedTuple of tensors, each with leading axis B: anyone can copy, index, save or branch it.
@@ -47,6 +49,7 @@ class PhaseSpec:
     share: part of the training budget (time or steps); the shares of a family's phases add up to 1
     boundaries: `cross` = segments run over episode ends (see `first`), `pad` = short episodes are padded (see `mask`)
     encoded: segments carry `World.encode` of each observation, computed once before the phase
+    beside: what is encoded does not take the observations' place but stands beside them, as `Segment.encoded`
     """
 
     name: str
@@ -57,6 +60,7 @@ class PhaseSpec:
     learning_rate: float
     boundaries: Literal["cross", "pad"] = "cross"
     encoded: bool = False
+    beside: bool = False
     weight_decay: float = 0.0
     clip: float = 100.0
     warmup: int = 100
@@ -91,6 +95,11 @@ class World(nn.Module, ABC):
     @abstractmethod
     def features_size(self) -> int:
         """F, the length of `features`."""
+
+    @property
+    def features_grid(self) -> tuple[int, int, int] | None:
+        """(H, W, C) if the first H·W·C features are a picture of codes, row by row; else None."""
+        return None
 
     @abstractmethod
     def loss(self, segment: Segment, phase: str, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:

@@ -124,6 +124,10 @@ class Tokens(World):
     def features_size(self) -> int:
         return self.config.embedding * self.config.latent_size**2
 
+    @property
+    def features_grid(self) -> tuple[int, int, int]:
+        return self.config.latent_size, self.config.latent_size, self.config.embedding
+
     def learned(self, phase: str) -> bool:
         """A dictionary of patches is complete after a glance; a VQ-VAE never is."""
         return phase == "vision" and self.vision.complete
@@ -258,8 +262,8 @@ class Tokens(World):
         return self.vision.decode(state.codes[:, 0])
 
     def features(self, state: TokensState) -> Tensor:
-        """The embeddings of what is seen, on the configured grid, float32 [B, P·D]."""
+        """The embeddings of what is seen, on the configured grid, row by row, float32 [B, P·D]."""
         cells = self.predictor.embed(state.codes[:, 0]).transpose(1, 2)
         side = int(cells.shape[-1] ** 0.5 + 0.5)
         grid = F.adaptive_avg_pool2d(cells.unflatten(2, (side, side)), self.config.latent_size)
-        return grid.flatten(1).float()
+        return grid.movedim(1, -1).flatten(1).float()

@@ -116,6 +116,10 @@ class VqvaeMdn(World):
     def features_size(self) -> int:
         return self.cells * self.config.latent_dim + self.config.hidden_size
 
+    @property
+    def features_grid(self) -> tuple[int, int, int]:
+        return self.config.latent_size, self.config.latent_size, self.config.latent_dim
+
     def loss(self, segment: Segment, phase: str, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         if phase == "vision":
             frames = segment.observation.flatten(0, 1)[segment.mask.flatten()]
