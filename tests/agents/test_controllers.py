@@ -107,3 +107,35 @@ def test_policy_gradient_learns_what_pays(spec: ActionSpec) -> None:
         learn(model, optimiser, batch, draws)
     best = {"box": 1.0, "discrete": 3.0, "multi": 2.0}[spec.kind]
     assert float(reward(model.act(features)).mean()) > 0.8 * best
+
+
+def test_a_controller_that_reads_a_grid_finds_its_way_on_boards_it_never_saw() -> None:
+    """Where the goal lies seen from the player: learned on some boards, it must hold on all."""
+    draws = torch.Generator().manual_seed(0)
+
+    def boards(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        column = torch.randint(6, (count, 2), generator=draws)
+        column[:, 1] = (column[:, 0] + torch.randint(1, 6, (count,), generator=draws)) % 6
+        row = torch.randint(6, (count, 2), generator=draws)
+        cells = torch.zeros(count, 6, 6, 3)
+        for thing in range(2):
+            cells[torch.arange(count), row[:, thing], column[:, thing], thing] = 3.0
+        return cells.flatten(1), (column[:, 1] > column[:, 0]).long()
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ActorCritic(6 * 6 * 3, ActionSpec("discrete", n=2), 32, (6, 6, 3))
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    for _ in range(60):
+        features, right = boards(128)
+        with torch.no_grad():
+            raw, value = model(features)
+            choice, action = model.draw(raw, draws)
+            chance, _ = model.judge(raw, choice)
+        reward = (action == right).float()
+        over, values = torch.zeros(1, 128), torch.stack([value, value])
+        learn(
+            model, optimiser, Experience(features[None], choice[None], chance[None], reward[None], over, values), draws
+        )
+    features, right = boards(512)
+    assert float((model.act(features) == right).float().mean()) > 0.9

@@ -49,6 +49,18 @@ def test_the_agent_plays_the_game_and_the_dream(home: Path, method: str) -> None
             seen = env.step(action)[0]
 
 
+@pytest.mark.parametrize("family", ["vqvae_mdn", "tokens"])
+def test_an_agent_that_reads_the_grid_of_codes_comes_back_from_its_file(home: Path, family: str) -> None:
+    """Saved without its shape, it could not be rebuilt."""
+    path, settings = order("grid_world", family, "x", agent="policy_gradient", agent_steps=2)
+    loop(path, settings).run()
+    agent = make_agent("x", device="cpu")
+    env = games.make("grid_world")
+    agent.reset(1, seed=0)
+    seen, _ = env.reset(seed=0)
+    assert env.action_space.contains(agent.act(seen[None], {}, np.array([True]))[0])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_practising_in_the_real_game(home: Path, method: str) -> None:

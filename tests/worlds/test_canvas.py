@@ -1,0 +1,85 @@
+"""The map-making family: what its memory may know, and what its painter is shown."""
+
+from __future__ import annotations
+
+import torch
+
+from tests.worlds.cases import Case, pan
+from wmplay.worlds.canvas import Canvas
+from wmplay.worlds.geometry import sample, seen_from
+from wmplay.worlds.glances import GLANCE_SIZE, glance, turned, wide_view
+from wmplay.worlds.painter import blocks, whole
+from wmplay.worlds.protocol import Segment
+
+
+def tiny() -> Canvas:
+    world = Case("canvas").make()
+    assert isinstance(world, Canvas)
+    return world
+
+
+def encoded(world: Canvas, batch: int = 4, length: int = 8) -> Segment:
+    segment = pan(batch, length)
+    rows = segment.observation.flatten(0, 1)
+    flat = world.encode_after(torch.cat((rows[:1], rows[:-1])), rows)
+    return segment._replace(observation=flat.unflatten(0, segment.reward.shape))
+
+
+def test_a_memory_left_alone_gets_no_glance_at_what_really_happened() -> None:
+    """It would learn to read the motion off real frames, which no dream has: the yaw drifted 5 times as fast."""
+    world = tiny()
+    segment = encoded(world)
+    alone = segment.reward.shape[1] - world.config.open_loop
+    other = segment.observation.clone()
+    other[:, alone:, -GLANCE_SIZE:] = torch.randn(other[:, alone:, -GLANCE_SIZE:].shape)
+    before = segment.observation.clone()
+    before[:, alone - 1, -GLANCE_SIZE:] += 1.0
+
+    def drift(rows: torch.Tensor) -> tuple[float, float]:
+        generator = torch.Generator().manual_seed(0)
+        world.memory.scale.count.zero_()
+        _, metrics = world.loss(segment._replace(observation=rows), "memory", generator)
+        return float(metrics["motion"]), float(metrics["drift"])
+
+    torch.nn.init.normal_(world.memory.change[-1].weight, std=0.1)  # type: ignore[arg-type]
+    assert drift(segment.observation) == drift(other)
+    assert drift(segment.observation) != drift(before)
+
+
+def smooth_land(batch: int) -> torch.Tensor:
+    """Pictures [B, 3, 64, 64] that vary slowly enough for a glance."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(batch, 3, 5, 5, generator=generator)
+    return torch.nn.functional.interpolate(coarse, (64, 64), mode="bicubic", align_corners=True).clamp(0, 1)
+
+
+def test_a_turned_glance_is_the_glance_of_the_turned_picture() -> None:
+    """Else the memory is trained on another ground than the one it drives on."""
+    picture, all_of_it = smooth_land(6), torch.ones(1, 1, 64, 64)
+    stretch = torch.tensor([1.0, 1.25])
+    motion = torch.tensor([[6.0, -4.0, 0.2]]).expand(6, -1)
+    there = sample(picture, seen_from(motion, stretch, 64, 64))
+    seen = sample(torch.ones_like(picture[:, :1]), seen_from(motion, stretch, 64, 64))
+    want, got = glance(there, all_of_it), turned(glance(picture, all_of_it), motion, stretch, 64)
+    inner = (glance(seen + 0.4, all_of_it).view(6, 1, 16, 16) > 0.99).expand(-1, 3, -1, -1).flatten(1)
+    assert inner.float().mean() > 0.5
+    assert float((want - got)[inner].abs().mean()) < 0.02
+
+
+def test_the_wide_view_shows_what_has_left_the_picture() -> None:
+    """It is how the painter knows where the road came from; its middle is what the plain view shows."""
+    picture, all_of_it = smooth_land(2), torch.ones(1, 1, 64, 64)
+    ahead = torch.tensor([[0.0, -40.0, 0.0]]).expand(2, -1)
+    small = glance(picture, all_of_it)
+    wide = wide_view(small, all_of_it, ahead, torch.ones(2), 64)
+    assert wide.shape == (2, 4, 32, 32)
+    torch.testing.assert_close(wide[:, :3, 8:24, 8:24].flatten(1), turned(small, ahead, torch.ones(2), 64))
+    known = wide[:, 3] > 0.99
+    assert not known[:, :16].any(), "nothing was seen up ahead"
+    assert known[:, 24:, 9:23].any(), "what lies behind is still shown"
+
+
+def test_blocks_and_whole_undo_each_other() -> None:
+    """Else colours land on their neighbours' pixels."""
+    picture = torch.arange(2 * 4 * 6).view(2, 4, 6)
+    assert torch.equal(whole(blocks(picture)[..., None]).squeeze(1), picture)
