@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-# Threads of torch that wait by spinning slow each other down a hundredfold on a busy machine; read when torch loads.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+from wmplay.core.processes import patient_threads
+
+# Before any test loads torch.
+patient_threads()
 
 
 @dataclass(frozen=True)

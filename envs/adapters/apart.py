@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import gymnasium
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from envs.autoreset import reset_mask
 from envs.errors import GameError
+from envs.processes import end
 
 Maker = Callable[[], gymnasium.Env[Any, Any]]
 # A command and its answer take about a tenth of this; a game quicker than this is better off at home.
@@ -63,7 +65,7 @@ class ApartGames(VectorEnv[Any, Any, Any]):
         # A fresh process: a forked one would inherit the threads and locks of whatever runs here.
         starter = multiprocessing.get_context("spawn")
         self._pipes: list[Connection] = []
-        self._processes = []
+        self._processes: list[BaseProcess] = []
         for first, last in self._parts:
             ours, theirs = starter.Pipe()
             process = starter.Process(target=_serve, args=(theirs, list(makers[first:last])), daemon=True)
@@ -95,13 +97,7 @@ class ApartGames(VectorEnv[Any, Any, Any]):
 
     def close_extras(self, **_: Any) -> None:
         """End the processes."""
-        for pipe in self._pipes:
-            pipe.close()
-        for process in self._processes:
-            process.join(timeout=2)
-            if process.is_alive():
-                process.terminate()
-                process.join()
+        end(self._pipes, self._processes)
 
     def _ask(self, command: str, arguments: list[Any]) -> list[Any]:
         """What each process answers to the command; the first mistake is raised once all have answered."""

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from itertools import pairwise
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from gymnasium.vector import AutoresetMode
 
 from envs.car_racing.batch import Batch, Field, allocate
 from envs.errors import GameError
+from envs.processes import end
 
 
 class Workers:
@@ -36,7 +38,7 @@ class Workers:
         edges = [round(count * share / workers) for share in range(workers + 1)]
         self._parts = list(pairwise(edges))
         self._pipes: list[Connection] = []
-        self._processes = []
+        self._processes: list[BaseProcess] = []
         for first, last in self._parts:
             ours, theirs = starter.Pipe()
             # A process that kept our ends of the pipes open would not notice when this one dies.
@@ -67,13 +69,7 @@ class Workers:
 
     def close(self) -> None:
         """End the processes."""
-        for pipe in self._pipes:
-            pipe.close()
-        for process in self._processes:
-            process.join(timeout=2)
-            if process.is_alive():
-                process.terminate()
-                process.join()
+        end(self._pipes, self._processes)
         self._pipes, self._processes = [], []
 
     def _ask(self, command: str, arguments: list[tuple[Any, ...]]) -> list[Any]:
@@ -116,8 +112,8 @@ def _serve(
     """A worker process: make the games, then do as told until the other end of the pipe is closed."""
     # Ctrl-C reaches the whole group of processes; the one that started us decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for end in foreign:
-        end.close()
+    for other in foreign:
+        other.close()
     remaining = iter(blocks)
     try:
         batch = Batch(

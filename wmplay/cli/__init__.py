@@ -13,8 +13,8 @@ import typer
 
 from envs.errors import GameError
 from wmplay import __version__
-from wmplay.core.devices import patient_threads
 from wmplay.core.errors import WmplayError
+from wmplay.core.processes import patient_threads
 
 app = typer.Typer(
     name="wmplay",

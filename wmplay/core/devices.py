@@ -19,17 +19,6 @@ from wmplay.core.processes import is_alive, started_at
 NAMES = ("auto", "cpu", "cuda", "mps")
 
 
-def patient_threads() -> None:
-    """Set how torch's threads wait for each other; to be called before torch is imported.
-
-    They spin for some microseconds, which steps of many small pieces need (1.5 times as fast on two cores as sleeping
-    at once), and then sleep: threads that spin on cost a factor of ten to a hundred as soon as a game, a window or the
-    dashboard wants one of the cores.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-
-
 def choices() -> list[str]:
     """Device names worth offering here. A guess from the machine, not from torch: `wmplay.devices.resolve` decides."""
     found = ["auto", "cpu"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 # Start times of one process, read twice, may differ by the rounding of the boot time.
 _SAME = 2.0
@@ -38,36 +39,33 @@ def is_alive(pid: int | None, pid_started: float | None) -> bool:
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(4 << 30), "MALLOC_TRIM_THRESHOLD_": str(16 << 30)}
 
 
+def patient_threads() -> None:
+    """Set how torch's threads wait for each other; to be called before torch is imported.
+
+    They spin for some microseconds, which steps of many small pieces need (1.5 times as fast on two cores as sleeping
+    at once), and then sleep: threads that spin on cost a factor of ten to a hundred as soon as a game, a window or the
+    dashboard wants one of the cores.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+
+
 def start_detached(argv: Sequence[str], log: Path, cwd: Path | None = None) -> int:
     """Start a process in a session of its own, without input, its output added to `log`; returns its id.
 
-    It goes on when its starter, the terminal or the dashboard ends. Raises OSError.
+    It goes on when its starter, the terminal or the dashboard ends. It is given `KEEP_MEMORY`, unless the user has set
+    the same. Raises OSError.
     """
     environment = {**KEEP_MEMORY, **os.environ}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab", buffering=0) as output:
         where = str(cwd) if cwd is not None and cwd.is_dir() else None
+        apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
-            flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
-            child = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=where,
-                env=environment,
-                creationflags=flags,
-            )
-        else:
-            child = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=where,
-                env=environment,
-                start_new_session=True,
-            )
+            apart = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+        child = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=where, env=environment, **apart
+        )
     # Nobody will wait for it: without this, Python warns about a child that still runs.
     child.returncode = 0
     return child.pid

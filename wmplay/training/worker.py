@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from wmplay.core import slots
-from wmplay.core.devices import device_turn, patient_threads
+from wmplay.core.devices import device_turn
 from wmplay.core.errors import WmplayError
+from wmplay.core.processes import patient_threads
 from wmplay.training.runlog import StoreLog
 from wmplay.training.settings import Settings
 

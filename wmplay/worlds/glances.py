@@ -26,8 +26,7 @@ def turned(glances: Tensor, pose: Tensor, stretch: Tensor, width: int) -> Tensor
 
     width: of the frame, in pixels. A frame that is not square is sampled as if it were: a glance is coarse anyway.
     """
-    small = pose * torch.tensor([GLANCE / width, GLANCE / width, 1.0], device=pose.device)
-    points = seen_from(small, stretch, GLANCE, GLANCE)
+    points = seen_from(_in_glances(pose, width), stretch, GLANCE, GLANCE)
     return sample(glances.unflatten(1, (3, GLANCE, GLANCE)), points).flatten(1)
 
 
@@ -36,7 +35,11 @@ def wide_view(glances: Tensor, shown: Tensor, pose: Tensor, stretch: Tensor, wid
 
     shown [1, 1, H, W]: 1 where the frames that were glanced at show the world.
     """
-    small = pose * torch.tensor([GLANCE / width, GLANCE / width, 1.0], device=pose.device)
-    points = seen_from(small, stretch, 2 * GLANCE, 2 * GLANCE)
+    points = seen_from(_in_glances(pose, width), stretch, 2 * GLANCE, 2 * GLANCE)
     known = F.adaptive_avg_pool2d(shown, GLANCE).expand(len(pose), -1, -1, -1)
     return sample(torch.cat((glances.unflatten(1, (3, GLANCE, GLANCE)), known), dim=1), points)
+
+
+def _in_glances(pose: Tensor, width: int) -> Tensor:
+    """A pose [B, 3] with its lengths in pixels of a glance; made on the device, which a hot loop need not wait for."""
+    return torch.cat((pose[:, :2] * (GLANCE / width), pose[:, 2:]), dim=-1)

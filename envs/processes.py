@@ -1,0 +1,21 @@
+"""What games in processes of their own have in common, whoever's games they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+# Seconds a process has to leave by itself once nobody talks to it any more.
+PATIENCE = 2.0
+
+
+def end(pipes: Sequence[Connection], processes: Sequence[BaseProcess]) -> None:
+    """Close our ends of the pipes, which tells the processes to leave, and end those that do not."""
+    for pipe in pipes:
+        pipe.close()
+    for process in processes:
+        process.join(timeout=PATIENCE)
+        if process.is_alive():
+            process.terminate()
+            process.join()
