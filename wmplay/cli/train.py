@@ -45,8 +45,10 @@ def train(
 ) -> None:
     """Train a world model of GAME in the background; prints the run's id and returns at once."""
     if minutes is None and steps is None:
-        minutes = 10.0
-        say("No budget given: training for 10 minutes (--minutes or --steps to change it).")
+        from wmplay import games
+
+        minutes = games.find(game).minutes
+        say(f"No budget given: training for {minutes:g} minutes (--minutes or --steps to change it).")
     from wmplay.core import jobs
     from wmplay.training.start import Order, start
 
