@@ -17,10 +17,10 @@ class Lap:
     """Follows the car along one track, given as the centre points of its N tiles."""
 
     def __init__(self, points: list[tuple[float, float, float, float]]) -> None:
-        self._centres = np.array([(x, y) for _, _, x, y in points])
+        self._places = [point[2:] for point in points]
+        self._centres = np.array(self._places)
         # The lap is closed: what lies ahead of the last tiles are the first ones.
         self._twice = np.concatenate([self._centres, self._centres[: AHEAD + 1]]).astype(np.float32)
-        self._places = [(x, y) for _, _, x, y in points]
         self.tile = 0
 
     def follow(self, x: float, y: float) -> int:

@@ -63,10 +63,12 @@ class Opening:
 
     def _draw_outside(self, view: View) -> None:
         """Blacken what lies outside the field, where the frame reaches so far."""
-        wide = self._surface.get_width()
+        wide, tall = self._surface.get_size()
         matrix, offset = view.to_pixels(wide, self.size * FINE)
-        corners = np.array([(x, y) for x in (0, wide) for y in (0, self._surface.get_height())])
-        seen = (corners - offset) @ np.linalg.inv(matrix)
+        (a, b), (c, d) = matrix.tolist()
+        determinant = a * d - b * c
+        inverse = np.array(((d, -b), (-c, a))) / determinant
+        seen = (np.array(((0, 0), (0, tall), (wide, 0), (wide, tall))) - offset) @ inverse
         (left, low), (right, high) = seen.min(axis=0), seen.max(axis=0)
         sides = []
         if left < -FIELD:

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from gymnasium.envs.box2d import car_racing as original
 
-from envs.car_racing.track import Track, build_tiles, lay_track, start_alpha
+from envs.car_racing.tiles import LEAST_SHARE, Tiles
+from envs.car_racing.track import Track, lay_track, start_alpha
 
 
 class Physics(original.CarRacing):
     """Gymnasium's CarRacing whose `step` and `reset` draw nothing; `original_surface` draws when it is asked.
 
-    Only two things are replaced: the drawing (by nothing) and the laying of the track (by an equal, faster one).
+    Replaced are the drawing (by nothing), the laying of the track (by an equal, faster one), and when the tiles come
+    into the world (when the car comes near them); `road` lists those that are there.
     """
 
     track_shape: Track
@@ -21,11 +23,17 @@ class Physics(original.CarRacing):
     track: Any
     tile_colors: np.ndarray
     """float64 [N, 3], the present colours of the road tiles; a visited tile takes the plain road colour."""
+    _tiles: Tiles
 
     @property
     def driven(self) -> Any:
         """The car (Gymnasium's `Car`); there is one from the first reset on."""
         return self.car
+
+    def step(self, action: Any) -> Any:
+        """As CarRacing-v3's, with None for the observation."""
+        self._tiles.follow(self.car)
+        return super().step(action)
 
     def _render(self, mode: str) -> Any:  # noqa: ARG002 (Gymnasium's signature)
         """Draw nothing: `step` calls this each time, and what is shown is drawn elsewhere, when it is wanted."""
@@ -36,17 +44,19 @@ class Physics(original.CarRacing):
         self.start_alpha = start_alpha()
         if track is None:
             return False
-        self.road, self.tile_colors = build_tiles(self.world, track, self.road_color)
+        self._tiles = Tiles(self.world, track, self.road_color, at_once=self.lap_complete_percent < LEAST_SHARE)
+        self.road, self.tile_colors = self._tiles.bodies, self._tiles.colors
         self.track_shape = track
         self.track = track.points
-        kerbs = dict(track.kerbs)
-        for index, corners in enumerate(track.tiles):
-            self.road_poly.append((corners, self.tile_colors[index]))
-            if index in kerbs:
-                self.road_poly.append((kerbs[index], (255, 255, 255) if index % 2 == 0 else (255, 0, 0)))
         return True
 
     def original_surface(self, mode: str = "state_pixels") -> Any:
         """Draw the present scene as CarRacing-v3 does and return its pygame surface of 1000 x 800 pixels."""
+        if not self.road_poly:
+            kerbs = dict(zip(self.track_shape.kerbed.tolist(), self.track_shape.kerbs.tolist(), strict=True))
+            for index, corners in enumerate(self.track_shape.tiles.tolist()):
+                self.road_poly.append((corners, self.tile_colors[index]))
+                if index in kerbs:
+                    self.road_poly.append((kerbs[index], (255, 255, 255) if index % 2 == 0 else (255, 0, 0)))
         super()._render(mode)
         return self.surf

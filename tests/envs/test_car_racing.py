@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -40,6 +42,56 @@ def test_physics_equal_the_original_on_a_hundred_tracks(continuous: bool) -> Non
     """A rare track (a retry, a kerb across the start, a crossing) could be laid or driven differently."""
     theirs, ours = Undrawn(continuous=continuous), CarRacing(continuous=continuous)
     assert [s for s in range(100) if first_unequal_step(s, 1000, continuous, theirs, ours) is not None] == []
+
+
+def test_tracks_equal_the_original() -> None:
+    """The same seed would lay another road: a kerb elsewhere, a tile more, another draw of the random numbers."""
+    theirs, ours = Undrawn(), CarRacing()
+    for seed in range(40):
+        theirs.reset(seed=seed)
+        ours.reset(seed=seed)
+        assert theirs.track == ours.physics.track
+        assert np.array_equal(np.array([corners for corners, _ in theirs.road_poly]), Scene(ours.physics).quads)
+        assert theirs.np_random.bit_generator.state == ours.np_random.bit_generator.state
+
+
+def touched(game: Any) -> list[set[int]]:
+    """The numbers of the tiles that each wheel touches."""
+    return [{tile.idx for tile in wheel.tiles} for wheel in game.car.wheels]
+
+
+def test_wheels_touch_the_same_tiles_at_every_step_of_a_lap() -> None:
+    """Tiles are made as the car comes near: one made too late would be grass, or pay its reward too late."""
+    theirs, ours = Undrawn(), CarRacing()
+    theirs.reset(seed=12)
+    _, info = ours.reset(seed=12)
+    seen = set()
+    for _ in range(600):
+        right, forward = info["ahead"][5]
+        action = np.array([2 * right / forward, 0.3 * (info["speed"] < 45), 0.2 * (info["speed"] > 50)], np.float32)
+        theirs.step(action)
+        _, _, _, _, info = ours.step(action)
+        assert touched(ours.physics) == touched(theirs)
+        seen.add(info["tile"])
+    assert len(seen) > 100
+
+
+@pytest.mark.parametrize("settings", [{}, {"lap_complete_percent": 0.001}])
+def test_rewards_are_the_originals_wherever_the_car_is_put(settings: dict) -> None:
+    """Somebody who starts episodes elsewhere on the track would find no road there; or a lap that ends at once would
+    not."""
+    theirs, ours = Undrawn(**settings), CarRacing(**settings)
+    for game in (theirs, ours):
+        game.reset(seed=3)
+    for index in (150, 20, 21, 80, 200):
+        for game in (theirs, ours.physics):
+            x, y = game.track[index][2:]
+            for body in (game.car.hull, *game.car.wheels):
+                body.position = (x, y)
+        for _ in range(20):
+            assert ours.step(GAS)[1:3] == theirs.step(GAS)[1:3]
+            assert touched(ours.physics) == touched(theirs)
+            assert ours.physics.new_lap == theirs.new_lap
 
 
 def test_unseeded_resets_go_on_as_the_originals() -> None:
