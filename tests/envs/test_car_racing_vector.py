@@ -105,7 +105,7 @@ def test_a_killed_worker_is_reported() -> None:
     """Collection would wait forever for a process that the system has killed."""
     vector = make(2, 2)
     vector.reset(seed=0)
-    process = vector.unwrapped._games._processes[1]
+    process = vector.unwrapped._games._processes[0]
     process.kill()
     process.join()
     with pytest.raises(RuntimeError, match="worker process 1"):
