@@ -85,7 +85,7 @@ class CarRacing(gymnasium.Env[np.ndarray, Action]):
             self.np_random = self.physics.np_random
         self.physics.reset(options=options)
         self._painter.begin()
-        self._lap = Lap(self.physics.track)
+        self._lap = Lap(self.physics.track_shape.places)
         if self.render_mode == "human":
             self.render()
         return self._outcome()
@@ -150,7 +150,8 @@ class CarRacing(gymnasium.Env[np.ndarray, Action]):
         observation = (
             resized_original(physics, self.size) if self.renderer == "gymnasium" else self._painter.frame(view)
         )
-        speed_x, speed_y = physics.driven.hull.linearVelocity
+        velocity = physics.driven.hull.linearVelocity
+        speed_x, speed_y = velocity.x, velocity.y
         info = {
             "speed": math.sqrt(speed_x * speed_x + speed_y * speed_y),
             "x": view.x,

@@ -63,7 +63,8 @@ class Gauges:
         if text != self._text:
             self._write(text)
         hull, (front, *others) = car.hull, car.wheels
-        speed_x, speed_y = hull.linearVelocity
+        velocity = hull.linearVelocity
+        speed_x, speed_y = velocity.x, velocity.y
         values = [math.sqrt(speed_x * speed_x + speed_y * speed_y), front.omega, *[wheel.omega for wheel in others]]
         shown = self._shown
         for number, value in enumerate(values):

@@ -14,13 +14,13 @@ LOST = 2 * original.TRACK_WIDTH
 
 
 class Lap:
-    """Follows the car along one track, given as the centre points of its N tiles."""
+    """Follows the car along one track, given as the centre points of its N tiles, float64 [N, 2]."""
 
-    def __init__(self, points: list[tuple[float, float, float, float]]) -> None:
-        self._places = [point[2:] for point in points]
-        self._centres = np.array(self._places)
+    def __init__(self, centres: np.ndarray) -> None:
+        self._xs, self._ys = centres.T.copy()
+        self._places = list(zip(self._xs.tolist(), self._ys.tolist(), strict=True))
         # The lap is closed: what lies ahead of the last tiles are the first ones.
-        self._twice = np.concatenate([self._centres, self._centres[: AHEAD + 1]]).astype(np.float32)
+        self._twice = np.concatenate([centres, centres[: AHEAD + 1]]).astype(np.float32)
         self.tile = 0
 
     def follow(self, x: float, y: float) -> int:
@@ -37,7 +37,8 @@ class Lap:
                     break
                 tile, best = (tile + way) % count, distance
         if best > LOST * LOST:
-            tile = int(((self._centres - (x, y)) ** 2).sum(axis=1).argmin())
+            away_x, away_y = self._xs - x, self._ys - y
+            tile = int((away_x * away_x + away_y * away_y).argmin())
         self.tile = tile
         return tile
 

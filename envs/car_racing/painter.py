@@ -38,8 +38,8 @@ class Painter:
     def view(self) -> View:
         """Where the camera stands now."""
         hull = self.physics.driven.hull
-        x, y = hull.position
-        return View(x, y, hull.angle, zoom_at(self.physics.t))
+        place = hull.position
+        return View(place.x, place.y, hull.angle, zoom_at(self.physics.t))
 
     def frame(self, view: View) -> np.ndarray:
         """The present frame, a new array uint8 [size, size, 3]; `view` is that of now."""

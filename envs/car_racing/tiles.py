@@ -41,8 +41,7 @@ class Tiles:
         self.colors = road_color + (0.01 * (np.arange(count) % 3) * 255)[:, None]
         self._world = world
         self._corners = track.tiles
-        # The middle of the side that lies at a tile's own point.
-        self._places = 0.5 * (track.tiles[:, 0] + track.tiles[:, 1])
+        self._places = track.places
         self._missing = np.ones(count, np.bool_)
         self._seen_x, self._seen_y = track.points[0][2:]
         self._shape = b2PolygonShape(vertices=[(0, 0), (1, 0), (1, -1), (0, -1)])
@@ -57,7 +56,8 @@ class Tiles:
 
     def follow(self, car: Any) -> None:
         """Make what the `car` may touch before it is looked for again; call it before each step of the world."""
-        x, y = car.hull.position
+        place = car.hull.position
+        x, y = place.x, place.y
         away = (x - self._seen_x) ** 2 + (y - self._seen_y) ** 2
         if away > STRIDE * STRIDE:
             if away > JUMP * JUMP:

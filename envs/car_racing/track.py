@@ -29,11 +29,13 @@ set the garbage collector off again and again."""
 class Track(NamedTuple):
     """A closed track of N tiles in world units (a road is 13.3 units wide), K of them with a kerb.
 
-    `points` N x (angle seen from the origin, heading, x, y); `tiles` float64 [N, 4, 2], the corners of each between its
-    point and the one before; `kerbed` int64 [K], numbers of tiles; `kerbs` float64 [K, 4, 2], their kerbs' corners.
+    `points` N x (angle seen from the origin, heading, x, y); `places` float64 [N, 2], their x and y; `tiles` float64
+    [N, 4, 2], the corners of each between its point and the one before; `kerbed` int64 [K], numbers of tiles; `kerbs`
+    float64 [K, 4, 2], their kerbs' corners.
     """
 
     points: list[tuple[float, float, float, float]]
+    places: np.ndarray
     tiles: np.ndarray
     kerbed: np.ndarray
     kerbs: np.ndarray
@@ -152,9 +154,11 @@ def _closed(lap: Walk) -> bool:
 def _kerbed(headings: np.ndarray) -> np.ndarray:
     """Which tiles, int64 [K], carry a kerb: four hard turns in a row to the same side, and the tiles before them."""
     count, hard = original.BORDER_MIN_COUNT, original.TRACK_TURN_RATE * 0.2
-    bends = headings - np.roll(headings, 1)
-    sides = (bends > hard).astype(np.int64) - (bends < -hard)
-    in_a_row = sum(np.roll(sides, back) for back in range(count))
+    bends = headings - _one_back(headings)
+    sides = in_a_row = (bends > hard).astype(np.int64) - (bends < -hard)
+    for _ in range(count - 1):
+        sides = _one_back(sides)
+        in_a_row = in_a_row + sides
     kerbed = (np.abs(in_a_row) == count).tolist()
     # In place and in this order, as in CarRacing-v3: what index 0 hands back to the end of the list is handed on there.
     for i in range(len(kerbed)):
@@ -171,7 +175,7 @@ def _tile(lap: Walk) -> Track:
     places = np.array(lap[2:]).T
     across = np.array([[math.cos(heading) for heading in lap[1]], [math.sin(heading) for heading in lap[1]]]).T
     left, right = places - width * across, places + width * across
-    tiles = np.stack([left, right, np.roll(right, 1, axis=0), np.roll(left, 1, axis=0)], axis=1)
+    tiles = np.stack([left, right, _one_back(right), _one_back(left)], axis=1)
     kerbed = _kerbed(headings)
     side = np.sign(headings[kerbed - 1] - headings[kerbed])[:, None]
     here, before = (places[which] for which in (kerbed, kerbed - 1))
@@ -179,4 +183,9 @@ def _tile(lap: Walk) -> Track:
     here_across, before_across = across[kerbed], across[kerbed - 1]
     corners = [here + near * here_across, here + far * here_across]
     corners += [before + far * before_across, before + near * before_across]
-    return Track(list(zip(*lap, strict=True)), tiles, kerbed, np.stack(corners, axis=1))
+    return Track(list(zip(*lap, strict=True)), places, tiles, kerbed, np.stack(corners, axis=1))
+
+
+def _one_back(values: np.ndarray) -> np.ndarray:
+    """For each point what the one before it has."""
+    return np.concatenate([values[-1:], values[:-1]])
