@@ -7,13 +7,14 @@ import gymnasium
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
 import envs
-from envs.adapters.apart import ApartGames, cores, worth_it
+from envs.adapters.apart import ApartGames, worth_it
 from envs.adapters.find import is_own_class, make_raw, near_ids
 from envs.adapters.game import AdaptedGame, GameInfo, best_view, describe
 from envs.adapters.keys import action_names, propose_keys
 from envs.adapters.parameters import known_parameters, unknown_parameter
 from envs.autoreset import as_mode
 from envs.errors import GameError
+from envs.processes import cores
 
 __all__ = [
     "ApartGames", "GameError", "GameInfo", "action_names", "cores", "describe", "known_parameters", "make_game",

@@ -2,7 +2,6 @@
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from envs.autoreset import reset_mask
 from envs.errors import GameError
-from envs.processes import end
+from envs.processes import cores, end
 
 Maker = Callable[[], gymnasium.Env[Any, Any]]
 # A command and its answer take about a tenth of this; a game quicker than this is better off at home.
@@ -40,11 +39,6 @@ def worth_it(env: gymnasium.Env[Any, Any], steps: int = 8) -> bool:
         if ended[2] or ended[3]:
             env.reset()
     return float(np.median(took)) > SLOW_SECONDS
-
-
-def cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ApartGames(VectorEnv[Any, Any, Any]):

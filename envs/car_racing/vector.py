@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,12 +15,14 @@ from envs.car_racing.batch import INFO, Batch, allocate, fields
 from envs.car_racing.env import CarRacing
 from envs.car_racing.workers import Workers
 from envs.errors import GameError
+from envs.processes import cores
 
 
 class CarRacingVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """`num_envs` CarRacing games; `settings` are those of `CarRacing`, seeds as in Gymnasium's SyncVectorEnv.
 
-    workers: how many processes; 1 is this one alone, None one for each core but no fewer than two games in each.
+    workers: how many processes; 1 is this one alone, None one for each core that it may
+        use but no fewer than two games in each.
     autoreset_mode: NEXT_STEP, SAME_STEP or DISABLED (then `reset(options={"reset_mask": bool [N]})`).
     context: how processes are started ("fork", "spawn", …), None as the platform does by default.
     `info` holds arrays [N, ...] of what `CarRacing` tells.
@@ -56,7 +57,7 @@ class CarRacingVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         if workers is None:
-            workers = max(1, min(os.cpu_count() or 1, num_envs // 2))
+            workers = max(1, min(cores(), num_envs // 2))
         discrete = isinstance(self.single_action_space, spaces.Discrete)
         layout = fields(single.size, () if discrete else (3,), np.int64 if discrete else np.float32)
         settings = {**settings, "render_mode": render_mode}

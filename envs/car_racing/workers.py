@@ -22,7 +22,7 @@ from gymnasium.vector import AutoresetMode
 
 from envs.car_racing.batch import Batch, Field, allocate
 from envs.errors import GameError
-from envs.processes import end
+from envs.processes import cores, end
 
 GLANCE = 0.001
 """Seconds to look out for the other side before going to sleep. Asleep and awake again takes a tenth of that."""
@@ -48,13 +48,15 @@ class Workers:
         blocks = [starter.RawArray("B", int(np.prod((count, *s))) * np.dtype(d).itemsize) for s, d in layout.values()]
         signs = [starter.RawArray("Q", 2) for _ in range(workers - 1)]
         # Where processes have to take turns on a core, looking out would only keep the others from working.
-        glance = GLANCE if workers <= _cores() else 0.0
+        glance = GLANCE if workers <= cores() else 0.0
         self.arrays = _shared(blocks, count, layout)
         edges = [round(count * share / workers) for share in range(workers + 1)]
         self._parts = list(pairwise(edges))
         self._pipes: list[Connection] = []
         self._processes: list[BaseProcess] = []
         self._signs = [_Sign(sign, 0, glance) for sign in signs]
+        # Answers that are still to come: one each, when the games are made.
+        self._owed = [1] * (workers - 1)
         for (first, last), sign in zip(self._parts[1:], signs, strict=True):
             ours, theirs = starter.Pipe()
             # A process that kept our ends of the pipes open would not notice when this one dies.
@@ -95,30 +97,37 @@ class Workers:
 
     def _ask(self, command: str, orders: list[bytes], own: tuple[Any, ...] = ()) -> list[Any]:
         """Call the method `command` of every process's batch, and return what they answer."""
-        for number, (pipe, sign, order) in enumerate(zip(self._pipes, self._signs, orders, strict=True), 1):
+        for number, (pipe, sign, order) in enumerate(zip(self._pipes, self._signs, orders, strict=True)):
             try:
                 pipe.send_bytes(order)
             except (BrokenPipeError, ConnectionResetError) as why:
-                raise RuntimeError(f"worker process {number} of CarRacing has died") from why
+                raise _death(number) from why
             sign.give()
+            self._owed[number] += 1
         try:
             result = getattr(self._own, command)(*own)
         except ValueError as why:
             raise GameError(str(why)) from why
         finally:
-            # Whatever happens here, the others' answers must not be taken for those to the next question.
             results = self._answers()
         return [result, *results]
 
     def _answers(self) -> list[Any]:
-        """What each worker answers. A mistake that one reports is raised here, once all have answered."""
+        """What each worker answers. A mistake that one reports is raised here, once all have answered.
+
+        Whoever interrupted an earlier question has left answers in the pipes: they are read and forgotten.
+        """
         results, mistakes = [], []
-        for number, (pipe, sign) in enumerate(zip(self._pipes, self._signs, strict=True), 1):
-            sign.look_out()
-            try:
-                mistake, result = pipe.recv()
-            except (EOFError, ConnectionResetError) as why:
-                raise RuntimeError(f"worker process {number} of CarRacing has died") from why
+        for number, (pipe, sign) in enumerate(zip(self._pipes, self._signs, strict=True)):
+            mistake, result = None, None
+            while self._owed[number]:
+                sign.look_out()
+                try:
+                    mistake, result = pipe.recv()
+                except (EOFError, ConnectionResetError) as why:
+                    raise _death(number) from why
+                sign.taken += 1
+                self._owed[number] -= 1
             results.append(result)
             if mistake:
                 mistakes.append(mistake)
@@ -127,28 +136,32 @@ class Workers:
         return results
 
 
+def _death(number: int) -> RuntimeError:
+    return RuntimeError(f"worker process {number + 1} of CarRacing has died")
+
+
 class _Sign:
     """How many messages each of two sides has sent, in memory that both see: a hint that the pipe holds one.
 
     Nothing is ever taken for granted from it: the message is read from the pipe, where the reader sleeps if it must.
+    `taken` is how many messages of the other side this one has read.
     """
 
     def __init__(self, shared: Any, side: int, glance: float) -> None:
         self._counts = memoryview(shared).cast("B").cast("Q")
         self._ours, self._theirs, self._glance = side, 1 - side, glance
-        self._seen = 0
+        self.taken = 0
 
     def give(self) -> None:
         """Say that a message was sent."""
         self._counts[self._ours] += 1
 
     def look_out(self) -> None:
-        """Return when the other side has sent a message that was not waited for yet, or after a glance."""
-        counts, theirs, seen = self._counts, self._theirs, self._seen
-        self._seen += 1
-        if self._glance and counts[theirs] <= seen:
+        """Return when the other side has sent a message that was not read yet, or after a glance."""
+        counts, theirs, taken = self._counts, self._theirs, self.taken
+        if self._glance and counts[theirs] <= taken:
             until = time.perf_counter() + self._glance
-            while counts[theirs] <= seen and time.perf_counter() < until:
+            while counts[theirs] <= taken and time.perf_counter() < until:
                 _let_others()
 
 
@@ -156,11 +169,6 @@ def _let_others() -> None:
     """Let another process run that waits for this core."""
     if hasattr(os, "sched_yield"):
         os.sched_yield()
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _shared(blocks: list[Any], count: int, layout: dict[str, Field]) -> dict[str, np.ndarray]:
@@ -198,6 +206,7 @@ def _serve(
             sign.give()
             sign.look_out()
             command, order = pipe.recv()
+            sign.taken += 1
         except (EOFError, BrokenPipeError, ConnectionResetError):  # interrupted, or gone, while it waited for us
             break
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 import envs
 from envs.car_racing import CarRacing
+from envs.car_racing.batch import Batch
 from envs.errors import GameError
 
 
@@ -99,6 +101,58 @@ def test_mistakes_are_said_in_a_sentence() -> None:
         vector.step(np.zeros((3, 3), np.float32))
     with pytest.raises(GameError, match="seeds"):
         vector.reset(seed=[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not confine programs to cores")
+def test_a_program_confined_to_one_core_starts_no_processes(monkeypatch) -> None:
+    """In a container with a share of a large machine, dozens of processes would get in each other's way."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    vector = gymnasium.make_vec("wmplay/CarRacing-v0", 8)
+    assert isinstance(vector.unwrapped._games, Batch)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    apart = gymnasium.make_vec("wmplay/CarRacing-v0", 8)
+    assert len(apart.unwrapped._games._processes) == 1, "this process plays the other half"
+    apart.close()
+
+
+def test_a_mistake_in_one_game_leaves_the_others_in_step() -> None:
+    """After a forgotten reset, the games in other processes would show the step before, for good."""
+    vector = make(2, 2, max_episode_steps=3, autoreset_mode=AutoresetMode.DISABLED)
+    vector.reset(seed=[1, 2])
+    action = np.zeros((2, 3), np.float32)
+    for _ in range(3):
+        vector.step(action)
+    vector.reset(seed=[None, 7], options={"reset_mask": np.array([False, True])})
+    with pytest.raises(GameError, match="was not reset"):
+        vector.step(action)
+    observations, _ = vector.reset(seed=[8, 9])
+    assert np.array_equal(observations[1], CarRacing().reset(seed=9)[0])
+    vector.close()
+
+
+@pytest.mark.parametrize("where", ["while it plays", "while it waits"])
+def test_an_interrupted_step_is_not_taken_for_the_next(where: str, monkeypatch) -> None:
+    """Who goes on after Ctrl-C, in a notebook, would see every later frame a step too late."""
+    vector, single = make(2, 2), CarRacing()
+    vector.reset(seed=3)
+    games = vector.unwrapped._games
+    place, name = (games._own, "step") if where == "while it plays" else (games._signs[0], "look_out")
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    action = np.tile(np.array([0, 1, 0], np.float32), (2, 1))
+    with monkeypatch.context() as patched:
+        patched.setattr(place, name, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            vector.step(action)
+    vector.reset(seed=3)
+    single.reset(seed=4)
+    for _ in range(3):
+        observations, rewards, _, _, _ = vector.step(action)
+        expected, reward, _, _, _ = single.step(action[1])
+        assert np.array_equal(observations[1], expected) and rewards[1] == reward
+    vector.close()
 
 
 def test_a_killed_worker_is_reported() -> None:
