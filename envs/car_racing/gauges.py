@@ -105,7 +105,9 @@ class Gauges:
         box.center = (60, int(WINDOW_H - WINDOW_H * 2.5 / 40.0))
         # A long score reaches over the window's left edge, where it is cut, and into the speed gauge, which wins.
         left, right = max(box.left, 0), min(box.right, UPRIGHT[0][0] * UNIT_W)
-        pixels = pygame.surfarray.array3d(drawn)[left - box.left : right - box.left, :, 0].T
+        # White on black comes with a palette of greys, whose numbers are their brightness.
+        grey = pygame.surfarray.pixels2d(drawn) if drawn.get_bitsize() == 8 else pygame.surfarray.array3d(drawn)[..., 0]
+        pixels = grey[left - box.left : right - box.left].T
         down = self._rows[:, box.top - BAR_TOP : box.bottom - BAR_TOP]
         columns = slice(left * len(self._columns) // WINDOW_W, -(-right * len(self._columns) // WINDOW_W))
         shown = down @ pixels @ self._columns[columns, left:right].T

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.envs.box2d import car_racing as original
 
 from envs.car_racing.car import Car, CarParts
-from envs.car_racing.tiles import LEAST_SHARE, Tiles
+from envs.car_racing.tiles import LEAST_SHARE, Tiles, Touches
 from envs.car_racing.track import Track, lay_track, start_alpha
 
 
@@ -38,7 +38,7 @@ class Physics(original.CarRacing):
         gymnasium.Env.reset(self, seed=seed)
         self._destroy()
         # The world does not keep its listener alive by itself.
-        self.contactListener_keepref = original.FrictionDetector(self, self.lap_complete_percent)
+        self.contactListener_keepref = Touches(self, self.lap_complete_percent)
         self.world.contactListener = self.contactListener_keepref
         self.reward = self.prev_reward = 0.0
         self.tile_visited_count, self.t, self.new_lap = 0, 0.0, False

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from Box2D import b2BodyDef, b2FixtureDef, b2PolygonShape
+from gymnasium.envs.box2d import car_racing as original
 
 from envs.car_racing.track import Track
 
@@ -25,6 +26,32 @@ JUMP = 20.0
 LEAST_SHARE = 0.1
 """Where less than this share of the tiles finishes a lap, all are made at once, in CarRacing-v3's order. At the start
 the car touches 5 tiles at the most, of 200 and more."""
+
+
+class Touches(original.FrictionDetector):
+    """CarRacing-v3's listener, which counts tiles and pays for them: the same effects, with fewer looks at Box2D."""
+
+    def _contact(self, contact: Any, begin: bool) -> None:
+        tile, other = contact.fixtureA.body.userData, contact.fixtureB.body.userData
+        if tile is None or "road_friction" not in tile.__dict__:
+            tile, other = other, tile
+            if tile is None or "road_friction" not in tile.__dict__:
+                return
+        if not tile.painted:
+            tile.painted = True
+            tile.color[:] = self.env.road_color
+        if other is None or "tiles" not in other.__dict__:
+            return
+        if not begin:
+            other.tiles.remove(tile)
+            return
+        other.tiles.add(tile)
+        if not tile.road_visited:
+            env, tile.road_visited = self.env, True
+            env.reward += 1000.0 / len(env.track)
+            env.tile_visited_count += 1
+            if tile.idx == 0 and env.tile_visited_count / len(env.track) > self.lap_complete_percent:
+                env.new_lap = True
 
 
 class Tiles:
@@ -89,7 +116,7 @@ class Tiles:
             body.CreateFixture(fixture)
             body.userData = body
             body.color = self.colors[index]
-            body.road_visited = False
+            body.road_visited = body.painted = False
             body.road_friction = 1.0
             body.idx = index
             self.bodies.append(body)

@@ -106,6 +106,7 @@ def test_mistakes_are_said_in_a_sentence() -> None:
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not confine programs to cores")
 def test_a_program_confined_to_one_core_starts_no_processes(monkeypatch) -> None:
     """In a container with a share of a large machine, dozens of processes would get in each other's way."""
+    envs.register()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     vector = gymnasium.make_vec("wmplay/CarRacing-v0", 8)
     assert isinstance(vector.unwrapped._games, Batch)
