@@ -45,6 +45,14 @@ def test_each_game_is_the_single_one_of_its_seed(workers: int) -> None:
     vector.close()
 
 
+def test_processes_that_start_afresh_play_the_same() -> None:
+    """Where the system does not fork (macOS, Windows), the games would not start."""
+    vector = make(2, 2, context="spawn")
+    observations, _ = vector.reset(seed=4)
+    assert np.array_equal(observations[1], CarRacing().reset(seed=5)[0])
+    vector.close()
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_autoreset_next_step(workers: int) -> None:
     """The step after an end would be learned as if the car had jumped to another track."""
