@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from wmplay.agents.evolution import Evolution
-from wmplay.agents.linear import LinearPolicy
-from wmplay.agents.policy_gradient import ActorCritic, Experience, advantages, learn
+from wmplay.agents.linear import LinearPolicy, from_action, squashes, to_action
+from wmplay.agents.policy_gradient import ActorCritic, Experience, advantages, imitate, learn
 from wmplay.core.spaces import ActionSpec
 
 CAR = ActionSpec("box", low=(-1.0, 0.0, 0.0), high=(1.0, 1.0, 1.0))
-SPECS = [CAR, ActionSpec("discrete", n=4), ActionSpec("multi", counts=(3, 2))]
+FOUR = ActionSpec("discrete", n=4)
+SPECS = [CAR, FOUR, ActionSpec("multi", counts=(3, 2))]
 
 
 def test_the_papers_controller_has_867_parameters() -> None:
@@ -104,9 +105,59 @@ def test_policy_gradient_learns_what_pays(spec: ActionSpec) -> None:
         over = torch.zeros(1, 64)
         values = torch.stack([value, value])
         batch = Experience(features[None], choice[None], chance[None], reward(action)[None], over, values)
-        learn(model, optimiser, batch, draws)
+        learn(model, optimiser, batch, draws, repeats=3, batch=16)
     best = {"box": 1.0, "discrete": 3.0, "multi": 2.0}[spec.kind]
     assert float(reward(model.act(features)).mean()) > 0.8 * best
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_imitation_prefers_what_paid(spec: ActionSpec) -> None:
+    """A recorded player that does now this, now that: what is copied is what earned something."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ActorCritic(3, spec, 16)
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    draws = torch.Generator().manual_seed(0)
+    features = torch.randn(2, 512, 3, generator=draws)
+    good = torch.rand(1, 512, generator=draws) > 0.5
+    if spec.kind == "box":
+        action = torch.where(good, 0.8, 0.2)[..., None].expand(1, 512, len(spec.low))
+    else:
+        one = torch.where(good, 1, 0)
+        action = one if spec.kind == "discrete" else one[..., None].expand(1, 512, len(spec.counts))
+    nothing = torch.zeros(1, 512)
+    played = Experience(features, action, nothing, good.float(), nothing, torch.zeros(2, 512))
+    for _ in range(40):
+        imitate(model, optimiser, played, torch.ones(1, 512, dtype=torch.bool), draws)
+    done = model.act(features[0]).float()
+    first = done if spec.kind == "discrete" else done[:, 0]
+    assert float(first.mean()) > 0.55
+
+
+def test_imitation_leaves_out_the_step_from_one_episode_to_the_next() -> None:
+    """It was no action of the player's: learning it would teach to do whatever happens to be recorded there."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ActorCritic(3, FOUR, 16)
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    draws = torch.Generator().manual_seed(0)
+    real = torch.arange(64).view(8, 8) % 4 > 0
+    action = torch.where(real, 2, 0)
+    played = Experience(
+        torch.zeros(9, 8, 3), action, torch.zeros(8, 8), torch.zeros(8, 8), torch.ones(8, 8), torch.zeros(9, 8)
+    )
+    for _ in range(60):
+        imitate(model, optimiser, played, real, draws)
+    chances = model(torch.zeros(1, 3))[0].softmax(-1)[0]
+    assert float(chances[2]) > 0.95
+
+
+def test_actions_and_what_they_come_from_agree() -> None:
+    """Imitation reads recorded actions backwards through the squash."""
+    spec = ActionSpec("box", low=(-1.0, 0.0, 0.0), high=(1.0, 1.0, 1.0))
+    squash = squashes(spec)
+    taken = torch.tensor([[-0.5, 0.2, 0.0], [0.9, 0.7, 0.4], [0.0, 0.5, 0.9]])
+    assert torch.allclose(to_action(from_action(taken, spec, squash), spec, squash), taken, atol=1e-5)
 
 
 def test_a_controller_that_reads_a_grid_finds_its_way_on_boards_it_never_saw() -> None:
@@ -134,8 +185,7 @@ def test_a_controller_that_reads_a_grid_finds_its_way_on_boards_it_never_saw() -
             chance, _ = model.judge(raw, choice)
         reward = (action == right).float()
         over, values = torch.zeros(1, 128), torch.stack([value, value])
-        learn(
-            model, optimiser, Experience(features[None], choice[None], chance[None], reward[None], over, values), draws
-        )
+        seen = Experience(features[None], choice[None], chance[None], reward[None], over, values)
+        learn(model, optimiser, seen, draws, repeats=3, batch=32)
     features, right = boards(512)
     assert float((model.act(features) == right).float().mean()) > 0.9

@@ -18,14 +18,15 @@ from wmplay.dreams import DreamEnv
 METHODS = ["evolution", "policy_gradient"]
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_broken_off_agent_comes_out_the_same(home: Path, method: str) -> None:
-    """Hours of evolution must survive a power cut, exactly."""
+# A policy gradient first reads recorded play (1), imitates it (2), then practises (3).
+@pytest.mark.parametrize(("method", "after"), [("evolution", 3), ("policy_gradient", 2), ("policy_gradient", 5)])
+def test_a_broken_off_agent_comes_out_the_same(home: Path, method: str, after: int) -> None:
+    """Hours of learning must survive a power cut, exactly."""
     whole, settings = order("grid_world", "vae_mdn", "whole", agent=method, agent_steps=5, checkpoint_every=0.0)
     loop(whole, settings).run()
     broken, settings = order("grid_world", "vae_mdn", "broken", agent=method, agent_steps=5, checkpoint_every=0.0)
     first = loop(broken, settings)
-    kill_after(first, "agent", 3)
+    kill_after(first, "agent", after)
     with pytest.raises(Killed):
         first.run()
     loop(broken, settings).run()

@@ -21,8 +21,8 @@ from wmplay.worlds.protocol import Segment, State, World
 class Controller(Protocol):
     """What decides on features."""
 
-    def act(self, features: Tensor) -> Tensor:
-        """Features float32 [N, F] -> actions [N, ...]."""
+    def act(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Features float32 [N, F] -> actions [N, ...]; chance, where there is any, from `generator`."""
 
 
 class Linear:
@@ -31,7 +31,7 @@ class Linear:
     def __init__(self, policy: LinearPolicy, parameters: Tensor) -> None:
         self.policy, self.parameters = policy, parameters
 
-    def act(self, features: Tensor) -> Tensor:
+    def act(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return self.policy.act(self.parameters[None], features[None])[0]
 
 
@@ -44,11 +44,14 @@ class LatentAgent:
     def __init__(self, world: World, controller: Controller) -> None:
         self.world, self.controller = world.eval(), controller
         self._device = next(world.parameters()).device
+        self._generator = torch.Generator(self._device).manual_seed(0)
         self._state: State = None
         self._action: Tensor | None = None
 
     def reset(self, count: int, seed: int | None = None) -> None:
-        """Forget everything. The controller is deterministic: a seed changes nothing."""
+        """Forget everything; without a seed the random numbers go on."""
+        if seed is not None:
+            self._generator.manual_seed(seed)
         spec = self.world.action
         blank = torch.from_numpy(np.zeros((count, *spec.shape), spec.dtype))
         self._state, self._action = None, blank.to(self._device)
@@ -64,9 +67,13 @@ class LatentAgent:
             self._state = self.world.begin(opening(seen, self._action))
         else:
             self._state = self.world.update(self._state, self._action, seen, start)
-        self._action = self.controller.act(self.world.features(self._state))
+        self._action = self.decide(self.world.features(self._state))
         taken: np.ndarray = self._action.cpu().numpy()
         return taken.astype(self.world.action.dtype)
+
+    def decide(self, features: Tensor) -> Tensor:
+        """Actions [N, ...] for the world model's features [N, F], as in a dream, where there is nothing to look at."""
+        return self.controller.act(features, self._generator)
 
 
 def opening(observation: Tensor, action: Tensor) -> Segment:

@@ -50,6 +50,24 @@ def to_action(raw: Tensor, action: ActionSpec, squash: tuple[str, ...]) -> Tenso
     return torch.stack(entries, -1)
 
 
+def from_action(taken: Tensor, action: ActionSpec, squash: tuple[str, ...]) -> Tensor:
+    """The reverse of `to_action` for a box: raw outputs [..., A] that mean the actions taken [..., A].
+
+    At the bounds no number is large enough, so it stops short of them; a brake that is off means -0.5.
+    """
+    entries = []
+    for index, how in enumerate(squash):
+        low, high = action.low[index], action.high[index]
+        share = ((taken[..., index].float() - low) / (high - low)).clamp(0.03, 0.97)
+        if how == "sigmoid":
+            entries.append(torch.logit(share))
+        elif how == "cut":
+            entries.append(torch.where(taken[..., index] > low, torch.atanh(share), -0.5))
+        else:
+            entries.append(torch.atanh(2.0 * share - 1.0))
+    return torch.stack(entries, -1)
+
+
 class LinearPolicy:
     """A population of linear layers: W features + b, with W [outputs, F] and b [outputs] in one vector."""
 

@@ -13,10 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.agents.linear import outputs, squashes, to_action
+from wmplay.agents.linear import from_action, outputs, squashes, to_action
 from wmplay.core.spaces import ActionSpec
 
 DISCOUNT, LAMBDA, CLIP, ENTROPY, VALUE = 0.97, 0.95, 0.2, 0.01, 0.5
+ADVANTAGE = 1.5
+"""How far, in deviations, a recorded step's advantage counts: the best weigh exp(3) times as much as the worst."""
 
 
 class GridReader(nn.Module):
@@ -77,12 +79,16 @@ class ActorCritic(nn.Module):
         if self.reader is not None:
             cells = math.prod(self.reader.grid)
             seen = torch.cat((self.reader(seen[:, :cells]), seen[:, cells:]), dim=-1)
-        return self.actor(seen), self.critic(seen).squeeze(-1)
+        return self.actor(seen).float(), self.critic(seen).squeeze(-1).float()
 
     @torch.no_grad()
-    def act(self, features: Tensor) -> Tensor:
-        """The likeliest action for features [N, F]."""
-        return to_action(self(features)[0], self.action, self.squash)
+    def act(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Actions for features [N, F]: drawn from the policy where it chooses among a few, as it was learned (the
+        likeliest one can go to and fro for ever); the middle of a box. Without a generator the likeliest everywhere."""
+        raw, _ = self(features)
+        if generator is None or self.action.kind == "box":
+            return to_action(raw, self.action, self.squash)
+        return self.draw(raw, generator)[1]
 
     def draw(self, raw: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A choice drawn from the policy, and the game action it means. For a box the choice is what comes before the
@@ -94,6 +100,10 @@ class ActorCritic(nn.Module):
         choices = [torch.multinomial(p.softmax(-1), 1, generator=generator)[:, 0] for p in self._groups(raw)]
         choice = choices[0] if self.action.kind == "discrete" else torch.stack(choices, -1)
         return choice, choice
+
+    def choice(self, action: Tensor) -> Tensor:
+        """What `draw` would have chosen, for actions of the game as they are recorded."""
+        return from_action(action, self.action, self.squash) if self.action.kind == "box" else action.long()
 
     def judge(self, raw: Tensor, choice: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probability [N] of choices under the policy, and the policy's entropy [N]."""
@@ -135,15 +145,57 @@ def advantages(experience: Experience, discount: float = DISCOUNT, decay: float 
     return out
 
 
+def imitate(
+    model: ActorCritic,
+    optimiser: torch.optim.Optimizer,
+    played: Experience,
+    real: Tensor,
+    generator: torch.Generator,
+    batch: int = 64,
+) -> dict[str, Tensor]:
+    """Do as a recorded player did, the more so where it did better than usual (Peng et al. 2019, Advantage-Weighted
+    Regression), and learn what its play was worth. Once through all real steps [T, N] of `played`.
+
+    played: features [T+1, N, F]; choice holds the game's actions, value is of no meaning.
+    """
+    with torch.no_grad():
+        value = model(played.features.flatten(0, 1))[1].view(played.features.shape[:2])
+        # A step from one episode into the next earned what was to be expected, and nothing comes after it.
+        reward = torch.where(real, played.reward, value[:-1])
+        advantage = advantages(played._replace(reward=reward, going_on=played.going_on * real, value=value))
+        target = (advantage + value[:-1]).flatten()
+        kept = real.flatten().nonzero().squeeze(-1)
+        flat = advantage.flatten() / (advantage.flatten()[kept].std() + 1e-6)
+        weight = flat.clamp(-ADVANTAGE, ADVANTAGE).exp()
+        weight = weight / weight[kept].mean()
+    features, choice = played.features[:-1].flatten(0, 1), model.choice(played.choice.flatten(0, 1))
+    metrics: dict[str, Tensor] = {}
+    for piece in kept[torch.randperm(len(kept), generator=generator, device=kept.device)].split(batch):
+        raw, guess = model(features[piece])
+        chance, entropy = model.judge(raw, choice[piece])
+        nll = -(weight[piece] * chance).mean()
+        error = F.smooth_l1_loss(guess, target[piece])
+        _improve(model, optimiser, nll + VALUE * error)
+        metrics = {"imitation": nll.detach(), "value": error.detach(), "entropy": entropy.mean().detach()}
+    return metrics
+
+
+def _improve(model: ActorCritic, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+    optimiser.step()
+
+
 def learn(
     model: ActorCritic,
     optimiser: torch.optim.Optimizer,
     experience: Experience,
     generator: torch.Generator,
-    repeats: int = 3,
-    parts: int = 4,
+    repeats: int = 2,
+    batch: int = 256,
 ) -> dict[str, Tensor]:
-    """Improve the policy on one batch of experience, gone through `repeats` times in `parts` shuffled pieces."""
+    """Improve the policy on one batch of experience, gone through `repeats` times in shuffled batches."""
     advantage = advantages(experience)
     target = (advantage + experience.value[:-1]).flatten()
     flat = advantage.flatten()
@@ -153,16 +205,13 @@ def learn(
     metrics: dict[str, Tensor] = {}
     for _ in range(repeats):
         order = torch.randperm(len(flat), generator=generator, device=flat.device)
-        for piece in order.chunk(parts):
+        for piece in order.split(batch):
             raw, value = model(features[piece])
             now, entropy = model.judge(raw, choice[piece])
             ratio = (now - chance[piece]).exp()
             gain = torch.minimum(ratio * flat[piece], ratio.clamp(1 - CLIP, 1 + CLIP) * flat[piece]).mean()
             error = F.smooth_l1_loss(value, target[piece])
             loss = -gain + VALUE * error - ENTROPY * entropy.mean()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 0.5)
-            optimiser.step()
+            _improve(model, optimiser, loss)
             metrics = {"policy": -gain.detach(), "value": error.detach(), "entropy": entropy.mean().detach()}
     return metrics

@@ -33,7 +33,8 @@ class CarDriver:
     """Drives N cars at once, in the continuous and in the discrete form, at any action repeat.
 
     noise: deviation of a slow disturbance, where 1 is the steering's full lock and 20 units/s too fast or too slow;
-    None for 0.2. With 0 it drives as well as it can; from 0.3 on it leaves the road and has to find back.
+    None for 0.2. With 0 it drives as well as it can; from 0.3 on it leaves the road and has to find back. With noise,
+    drivers are in more or less of a hurry: each episode has a pace of its own, from `leisure` to all that is possible.
     """
 
     plays: ClassVar[str] = "wmplay/CarRacing"
@@ -42,6 +43,7 @@ class CarDriver:
     # highest speed; faster is lost in the tightest bends now and then.
     sideways, braking, fastest = 170.0, 50.0, 80.0
     aim_seconds, aim_least = 0.3, 8.0
+    leisure = 0.25
     forget = 0.1
     gas_until, coast_until = 0.2, 0.1
 
@@ -49,13 +51,13 @@ class CarDriver:
         self.game, self.action = game, action
         self.noise = self.default_noise if noise is None else noise
         self._random = np.random.default_rng(seed)
-        self._drift = np.zeros((0, 2))
+        self._drift, self._pace = np.zeros((0, 2)), np.zeros(0)
 
     def reset(self, count: int, seed: int | None = None) -> None:
         """Forget the disturbance and get ready for `count` cars; without a seed the random numbers go on."""
         if seed is not None:
             self._random = np.random.default_rng(seed)
-        self._drift = np.zeros((count, 2))
+        self._drift, self._pace = np.zeros((count, 2)), self._choose(count)
 
     def act(self, observation: NDArray[Any], info: dict[str, Any], first: NDArray[np.bool_]) -> NDArray[Any]:
         """Actions from `info` alone: `ahead` float [N, K, 2] (units to the right and forward) and `speed` [N]."""
@@ -64,22 +66,28 @@ class CarDriver:
         if len(self._drift) != len(speed):
             self.reset(len(speed))
         self._drift[first] = 0.0
+        if first.any():
+            self._pace[first] = self._choose(int(first.sum()))
         aim = self._aim(ahead, speed)
         steer = self._steer(aim, speed)
         # A car that looks elsewhere has spun. On spinning wheels it would circle for good: slow down, turn, go on.
         lost = np.abs(np.arctan2(aim[:, 0], aim[:, 1])) > LOST
-        excess = speed - np.where(lost, CRAWL, self._allowed(ahead))
+        excess = speed - np.where(lost, CRAWL, self._pace * self._allowed(ahead))
         if self.noise:
             shock = np.sqrt(2 * self.forget) * self._random.normal(size=self._drift.shape)
             self._drift += -self.forget * self._drift + self.noise * shock
             steer = steer + LOCK * self._drift[:, 0]
-            excess = excess + 20 * self._drift[:, 1]
+            excess = excess + 20 * self._pace * self._drift[:, 1]
         if self.action.kind == "discrete":
             return self._discrete(steer, excess)
         # Gas and steering together break the rear wheels loose.
         gas = np.clip(-excess / 10, 0, np.where(lost, 0.2, 1)) * np.clip(1.2 - 2 * np.abs(steer), 0.1, 1)
         brake = np.clip(excess / 15, 0, 0.8)
         return np.stack([np.clip(steer, -1, 1), gas, brake], axis=1).astype(np.float32)
+
+    def _choose(self, count: int) -> Floats:
+        """The share of the possible speed that each of `count` drivers wants."""
+        return self._random.uniform(self.leisure, 1.0, count) if self.noise else np.ones(count)
 
     def _aim(self, ahead: Floats, speed: Floats) -> Floats:
         """The point of the road to drive at, to the right and forward: farther at speed. [N, 2]"""

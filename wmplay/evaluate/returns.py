@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from wmplay import games
 from wmplay.agents.protocol import Agent
@@ -19,21 +21,24 @@ from wmplay.evaluate.subject import Subject
 SEEING = ("random", "persistent", "walker", "balancer")
 
 
-def who_plays(subject: Subject) -> tuple[str, Agent, Any]:
+Deciding = Callable[[Tensor], Tensor]
+
+
+def who_plays(subject: Subject) -> tuple[str, Agent, Deciding | None]:
     """The slot's trained agent, else the game's expert where it plays by sight, else a random player: name, agent, and
-    the agent's controller on latent features (None for players)."""
+    how the agent decides on latent features (None for players)."""
     if subject.info.agent and (subject.info.path / "agent.safetensors").exists():
         from wmplay.agents.controller import load_agent
 
         agent = load_agent(subject.info.path, subject.device.name)
-        return f"the trained agent ({subject.info.agent.get('kind', '')})", agent, agent.controller
+        return f"the trained agent ({subject.info.agent.get('kind', '')})", agent, agent.decide
     game = subject.game
     name = game.expert if game.expert in SEEING else game.players[0]
     return f"the {name} player", games.make_player(name, game, subject.world.action, seed=0), None
 
 
 def dream_returns(
-    subject: Subject, agent: Agent, controller: Any, starts: Starts, steps: int, temperature: float, seed: int
+    subject: Subject, agent: Agent, decide: Deciding | None, starts: Starts, steps: int, temperature: float, seed: int
 ) -> NDArray[np.float64]:
     """Sums of the rewards that the dream pays until it ends or for `steps` steps, float [N]."""
     part = starts.segment()
@@ -47,8 +52,8 @@ def dream_returns(
     total, alive = np.zeros(starts.count), np.ones(starts.count, np.bool_)
     first = np.ones(starts.count, np.bool_)
     for _ in range(steps):
-        if controller is not None:
-            actions = controller.act(dreamer.features()).cpu().numpy().astype(subject.world.action.dtype)
+        if decide is not None:
+            actions = decide(dreamer.features()).cpu().numpy().astype(subject.world.action.dtype)
         else:
             actions = agent.act(dreamer.observe(), {}, first)
         first = np.zeros(starts.count, np.bool_)
@@ -98,8 +103,8 @@ def measure_gap(subject: Subject, count: int, steps: int, seed: int = 0) -> dict
     most `steps` steps from the same starts; `expert` is what the game's expert earns there, for scale."""
     starts = subject.regimes["player"]
     starts = starts.take(slice(0, min(count, starts.count)))
-    name, agent, controller = who_plays(subject)
-    dreamed = dream_returns(subject, agent, controller, starts, steps, 1.0, seed)
+    name, agent, decide = who_plays(subject)
+    dreamed = dream_returns(subject, agent, decide, starts, steps, 1.0, seed)
     played = game_returns(subject.game, agent, starts, steps, seed)
     expert = None
     if subject.game.expert is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,14 +17,24 @@ from wmplay.training.practice import Starts
 from wmplay.worlds.protocol import World, map_state
 
 
+class Outcome(NamedTuple):
+    """What a step brought N streams: reward float32 [N]; ended bool [N], for good; cut bool [N], it was only stopped;
+    last float32 [N, F]: the features of where those that were cut had come to, None if none was."""
+
+    reward: Tensor
+    ended: Tensor
+    cut: Tensor
+    last: Tensor | None
+
+
 class Ground(Protocol):
     """N streams of experience that begin again by themselves."""
 
     def features(self) -> Tensor:
         """What the policy reads now, float32 [N, F]."""
 
-    def step(self, action: Tensor) -> tuple[Tensor, Tensor]:
-        """Reward float32 [N] of these actions, and float32 [N], 0 where an episode ended for good."""
+    def step(self, action: Tensor) -> Outcome:
+        """Take these actions [N, ...]."""
 
     def refresh(self) -> None:
         """Called between updates: get new places to begin."""
@@ -50,13 +60,17 @@ class DreamGround:
         return self._dreamer.features().clone()
 
     @torch.inference_mode()
-    def step(self, action: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, action: Tensor) -> Outcome:
         dreamer = self._dreamer
         reward, probability = dreamer.step(action)
         ended = dreamer.ended(probability)
         self._age += 1
-        over = ended | (self._age >= self._horizon)
+        cut = (self._age >= self._horizon) & ~ended
+        over = ended | cut
+        last = None
         if bool(over.any()):
+            if bool(cut.any()):
+                last = self.features()
             fresh = iter(self._fresh)
 
             def merge(old: Tensor) -> Tensor:
@@ -64,7 +78,7 @@ class DreamGround:
 
             dreamer.state = map_state(dreamer.state, merge)
             self._age *= (~over).float()
-        return reward, (~ended).float()
+        return Outcome(reward, ended, cut, last)
 
     def refresh(self) -> None:
         now = self._dreamer.state
@@ -121,16 +135,21 @@ class GameGround:
         return self._features().clone()
 
     @torch.inference_mode()
-    def step(self, action: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, action: Tensor) -> Outcome:
         taken = action.cpu().numpy().astype(self._world.action.dtype)
         self._seen, reward, terminated, truncated, _ = self._env.step(taken)
-        over = terminated | truncated
+        cut, over = truncated & ~terminated, terminated | truncated
+        first = torch.from_numpy(over).to(self._device)
+        last = None
+        if cut.any():
+            there = self._world.update(self._state, action, self._observed(), torch.zeros_like(first))
+            last = self._world.features(there).clone()
         if over.any():
             self._reset(over)
-        first = torch.from_numpy(over).to(self._device)
         self._state = self._world.update(self._state, action, self._observed(), first)
         gained = torch.from_numpy(np.asarray(reward, np.float32)).to(self._device)
-        return gained, torch.from_numpy((~terminated).astype(np.float32)).to(self._device)
+        ended, stopped = (torch.from_numpy(part.copy()).to(self._device) for part in (terminated, cut))
+        return Outcome(gained, ended, stopped, last)
 
     def refresh(self) -> None:
         """Games begin anew by their seeds."""

@@ -12,7 +12,7 @@ AGENTS = ("none", "evolution", "policy_gradient")
 PLACES = ("dream", "game")
 PRECISIONS = ("auto", "float32", "bf16")
 # A share of the budget for training the agent, when one is asked for; the rest is the world model's.
-AGENT_SHARE = 0.3
+AGENT_SHARE = 0.4
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +17,15 @@ from wmplay.core.catalog import Game
 from wmplay.core.episodes import Dataset, find_dataset
 from wmplay.core.errors import WmplayError
 from wmplay.core.slots import SlotInfo
-from wmplay.devices import Device, Precision
+from wmplay.devices import Device, Precision, fastest
 from wmplay.dreams.load import build_world
 from wmplay.training.settings import Settings
 from wmplay.worlds.protocol import World
+
+# A run shorter than this many steps, or minutes, is not worth a measurement of precisions.
+WORTH_STEPS, WORTH_MINUTES = 500, 1.0
+# Networks with fewer parameters gain nothing from a second thread.
+SMALL = 200_000
 
 
 def fresh_world(info: SlotInfo, device: Device, seed: int) -> World:
@@ -59,6 +65,22 @@ class Workshop:
         precision = Precision(threads=self.threads)
         precision.apply()
         return precision
+
+    def precision_for(self, parameters: int, work: str, trial: Callable[[Precision], float]) -> Precision:
+        """The precision asked for, or the fastest on this machine if the run is long enough to earn the measurement.
+
+        parameters: how many the work trains. work: names it in the memory of measurements. trial: see `fastest`.
+        """
+        asked, plain = self.settings.precision, self.plain()
+        if parameters < SMALL:
+            plain = dataclasses.replace(plain, threads=1)
+        if asked == "bf16":
+            return dataclasses.replace(plain, bf16=True, channels_last=True)
+        short = (self.settings.steps or WORTH_STEPS) < WORTH_STEPS or (self.settings.minutes or 99) < WORTH_MINUTES
+        if asked == "float32" or short:
+            return plain
+        self.say("measuring which precision is fastest on this machine")
+        return fastest(self.device, f"{self.info.family} {work}", trial)
 
     def datasets(self) -> list[Dataset]:
         """The training data. Raises WmplayError if a dataset has gone."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from wmplay.core.errors import WmplayError
-from wmplay.devices import Precision, fastest, set_layout
+from wmplay.devices import Precision, set_layout
 from wmplay.training.phases import Phase, PhaseState
 from wmplay.training.source import Source, encode_all
 from wmplay.worlds.protocol import PhaseSpec, World
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
 
 # Where the cosine ends, as a part of the learning rate: late steps should still move a little.
 FLOOR = 0.02
-# A run shorter than this many steps, or minutes, is not worth a measurement of precisions.
-WORTH_STEPS, WORTH_MINUTES = 500, 1.0
-# Networks with fewer parameters gain nothing from a second thread.
-SMALL = 200_000
 # Steps with a loss that is no number, in a row, before training gives up.
 PATIENCE = 20
 
@@ -52,25 +47,13 @@ class WorldPhase(Phase):
         self._generator = shop.device.generator(seed)
         arrays = encode_all(shop) if self.spec.encoded else None
         self._source = Source(shop.datasets(), self.spec, seed, shop.device, arrays)
-        self._precision = self._choose(shop)
-        self._apply()
-
-    def _choose(self, shop: Workshop) -> Precision:
-        """The precision asked for, or the fastest on this machine if the run is long enough to earn the measurement."""
-        asked = shop.settings.precision
-        plain = shop.plain()
-        if sum(p.numel() for p in self._parameters) < SMALL:
-            plain = dataclasses.replace(plain, threads=1)
-        if asked == "bf16":
-            return dataclasses.replace(plain, bf16=True, channels_last=True)
-        short = (shop.settings.steps or WORTH_STEPS) < WORTH_STEPS or (shop.settings.minutes or 99) < WORTH_MINUTES
-        if asked == "float32" or short:
-            return plain
-        shop.say("measuring which precision is fastest on this machine")
-        sizes = (
-            f"{shop.info.family} {self.name} {self.spec.batch}x{self.spec.length} {sorted(shop.info.config.items())}"
+        config = sorted(shop.info.config.items())
+        self._precision = shop.precision_for(
+            sum(p.numel() for p in self._parameters),
+            f"{self.name} {self.spec.batch}x{self.spec.length} {config}",
+            self._trial,
         )
-        return fastest(shop.device, sizes, self._trial)
+        self._apply()
 
     def _trial(self, precision: Precision) -> float:
         """Seconds of the fastest of a few training steps on a copy of the world; nothing of the run is touched."""

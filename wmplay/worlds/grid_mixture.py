@@ -8,7 +8,6 @@ Shapes: N rows, P = G·G cells, D length of a code's vector, K components, V cod
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -28,16 +27,15 @@ class GridMixture(NamedTuple):
     log_deviation: Tensor
     vectors: Tensor
 
-    def logits(self, live: Tensor) -> Tensor:
-        """log N(code | mean, deviation) up to a constant per cell, [N, K, P, V]; codes outside the vocabulary get −inf.
+    def logits(self) -> Tensor:
+        """log N(code | mean, deviation) up to a constant per cell, [N, K, P, V].
 
         Normalised over the codes this is the probability of each: a Gaussian that is only ever asked about codes.
         """
         # |e − m|² / 2σ² without its |m|², which all codes share.
         with full_precision(self.mean):
             density = self.mean @ self.vectors.T - 0.5 * self.vectors.square().sum(-1)
-        density = density * torch.exp(-2.0 * self.log_deviation)[..., None]
-        return density.masked_fill(~live, -math.inf)
+        return density * torch.exp(-2.0 * self.log_deviation)[..., None]
 
     def nll(self, target: Tensor, live: Tensor) -> Tensor:
         """−log p(target) in nats [N] for codes int64 [N, P]: the mixture over whole grids of the product over cells.
@@ -49,20 +47,22 @@ class GridMixture(NamedTuple):
         place[used] = torch.arange(used.shape[0], device=used.device)
         index = place[target]
         small = self._replace(vectors=self.vectors[used])
-        log_code = torch.log_softmax(small.logits(torch.ones_like(used, dtype=torch.bool)), dim=-1)
+        log_code = torch.log_softmax(small.logits(), dim=-1)
         known = index >= 0
         chosen = index.clamp_min(0)[:, None, :, None].expand(*log_code.shape[:-1], 1)
         per_cell = log_code.gather(-1, chosen).squeeze(-1) * known[:, None]
         return -torch.logsumexp(self.log_weight + per_cell.sum(-1), dim=-1)
 
     def sample(self, live: Tensor, generator: torch.Generator | None, temperature: float) -> Tensor:
-        """One grid of codes int64 [N, P]; at temperature 0 the heaviest component, snapped to its most likely codes."""
+        """One grid of live codes int64 [N, P]; at temperature 0 the heaviest component, snapped to likeliest codes."""
+        # Of 512 codes a game like GridWorld uses a few dozen, and a random number for each of the others is wasted.
+        used = live.nonzero().squeeze(-1)
         chosen = sample_index(self.log_weight, generator, temperature)
         row = torch.arange(chosen.shape[0], device=chosen.device)
         one = GridMixture(
-            self.log_weight, self.mean[row, chosen, None], self.log_deviation[row, chosen, None], self.vectors
+            self.log_weight, self.mean[row, chosen, None], self.log_deviation[row, chosen, None], self.vectors[used]
         )
-        return sample_index(one.logits(live).squeeze(1), generator, temperature)
+        return used[sample_index(one.logits().squeeze(1), generator, temperature)]
 
 
 class GridPredictor(nn.Module):
