@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode
 
 from envs.car_racing.env import CarRacing
 from envs.car_racing.lap import AHEAD
+from envs.car_racing.painter import Tools
 
 Field = tuple[tuple[int, ...], type]
 INFO: dict[str, Field] = {
@@ -51,6 +52,21 @@ def allocate(count: int, layout: dict[str, Field], memory: Callable[[int], Any])
     return arrays
 
 
+class _Member(CarRacing):
+    """A game that is drawn with the tools of the first of its batch."""
+
+    tools: Tools | None
+
+    def __init__(self, others: Sequence[_Member], settings: dict[str, Any]) -> None:
+        self.tools = others[0].tools if others else None
+        super().__init__(**settings)
+
+    def make_tools(self) -> Tools:
+        if self.tools is None:
+            self.tools = super().make_tools()
+        return self.tools
+
+
 class Batch:
     """The games `first` to `last` (exclusive) of a vector, writing to their rows of `arrays`."""
 
@@ -66,7 +82,9 @@ class Batch:
         self._arrays = {name: array[first:last] for name, array in arrays.items()}
         self._mode = mode
         self._limit = max_episode_steps
-        self._envs = [CarRacing(**settings) for _ in range(last - first)]
+        self._envs: list[_Member] = []
+        for _ in range(last - first):
+            self._envs.append(_Member(self._envs, settings))
         self._elapsed = [0] * len(self._envs)
 
     def reset(self, mask: np.ndarray, seeds: Sequence[int | None], options: dict[str, Any] | None) -> None:

@@ -12,7 +12,7 @@ from gymnasium.envs.box2d import car_racing as original
 
 from envs.car_racing.lap import Lap
 from envs.car_racing.large import LargePicture, Window
-from envs.car_racing.painter import Painter, resized_original
+from envs.car_racing.painter import Painter, Tools, resized_original
 from envs.car_racing.physics import Physics
 from envs.errors import GameError
 
@@ -69,10 +69,14 @@ class CarRacing(gymnasium.Env[np.ndarray, Action]):
         )
         self.action_space = self.physics.action_space
         self.observation_space = spaces.Box(0, 255, (size, size, 3), np.uint8)
-        self._painter = Painter(self.physics, size)
+        self._painter = Painter(self.physics, self.make_tools())
         self._large: LargePicture | None = None
         self._window: Window | None = None
         self._lap: Lap | None = None
+
+    def make_tools(self) -> Tools:
+        """What frames are drawn with; where several games live in one process they may share it."""
+        return Tools(self.size)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -40,22 +40,73 @@ Gauge = tuple[slice, np.ndarray]
 """The columns of the bar that a gauge may touch, and its pictures by state, uint8 [states, rows, columns, 3]."""
 
 
-class Gauges:
-    """Draws the bar, the lowest eighth, of frames of `size` x `size` pixels."""
+class GaugePictures:
+    """Every state of every gauge, and the scores seen so far, for frames of `size` x `size` pixels.
+
+    `top` is the bar's first row; `gauges` the uprights and then the lying ones.
+    """
 
     def __init__(self, size: int) -> None:
+        self.size = size
         self.top = size - round(size * BAR_SHARE)
         self._rows = area_weights(WINDOW_H, size)[self.top :, BAR_TOP:]
         self._columns = area_weights(WINDOW_W, size)
-        self._gauges = [self._upright(place, color) for place, _, color in UPRIGHT]
-        self._gauges += [self._lying(place, color) for place, _, color in LYING]
-        self._shown = [UPRIGHT_NONE] * len(UPRIGHT) + [LYING_NONE] * len(LYING)
-        self._bar = np.zeros((size - self.top, size, 3), np.uint8)
-        self._text = ""
-        self._text_columns = slice(0, 0)
-        self._texts: dict[str, tuple[slice, np.ndarray]] = {}
+        self.gauges = [self._upright(place, color) for place, _, color in UPRIGHT]
+        self.gauges += [self._lying(place, color) for place, _, color in LYING]
+        self._scores: dict[str, tuple[slice, np.ndarray]] = {}
         pygame.font.init()
         self._font = pygame.font.Font(pygame.font.get_default_font(), 42)
+
+    def score(self, text: str) -> tuple[slice, np.ndarray]:
+        """The digits of `text`: the columns that they take and uint8 [rows, columns, 3]."""
+        if text not in self._scores:
+            self._scores[text] = self._picture(text)
+        return self._scores[text]
+
+    def _picture(self, text: str) -> tuple[slice, np.ndarray]:
+        """The score's digits, its columns and uint8 [rows, columns, 3]."""
+        drawn = self._font.render(text, True, (255, 255, 255), (0, 0, 0))
+        box = drawn.get_rect()
+        box.center = (60, int(WINDOW_H - WINDOW_H * 2.5 / 40.0))
+        # A long score reaches over the window's left edge, where it is cut, and into the speed gauge, which wins.
+        left, right = max(box.left, 0), min(box.right, UPRIGHT[0][0] * UNIT_W)
+        # White on black comes with a palette of greys, whose numbers are their brightness.
+        grey = pygame.surfarray.pixels2d(drawn) if drawn.get_bitsize() == 8 else pygame.surfarray.array3d(drawn)[..., 0]
+        pixels = grey[left - box.left : right - box.left].T
+        down = self._rows[:, box.top - BAR_TOP : box.bottom - BAR_TOP]
+        columns = slice(left * len(self._columns) // WINDOW_W, -(-right * len(self._columns) // WINDOW_W))
+        shown = down @ pixels @ self._columns[columns, left:right].T
+        return columns, np.repeat(shown[..., None], 3, axis=2).astype(np.uint8)
+
+    def _upright(self, place: int, color: tuple[int, int, int]) -> Gauge:
+        """An upright gauge by the window row, counted from the bar's top, at which it ends."""
+        # One window pixel less at the right than is drawn: the next gauge covers it.
+        across = self._columns[:, place * UNIT_W : (place + 1) * UNIT_W].sum(axis=1)
+        floor = FLOOR - BAR_TOP
+        ends = range(UPRIGHT_NONE)
+        down = [self._rows[:, min(end, floor) : max(end, floor) + 1].sum(axis=1) for end in ends]
+        return _pictures([*down, np.zeros_like(down[0])], [across] * (UPRIGHT_NONE + 1), color)
+
+    def _lying(self, place: int, color: tuple[int, int, int]) -> Gauge:
+        """A lying gauge by the window column at which it ends, counted from `REACH` to the left of where it starts."""
+        start = place * UNIT_W
+        down = self._rows[:, UNIT_H : 3 * UNIT_H + 1].sum(axis=1)
+        ends = range(start - REACH, start + REACH)
+        across = [self._columns[:, min(start, end) : max(start, end) + 1].sum(axis=1) for end in ends]
+        return _pictures([down] * (LYING_NONE + 1), [*across, np.zeros_like(across[0])], color)
+
+
+class Gauges:
+    """Draws the bar, the lowest eighth, of a game's frames, with pictures that several games may share."""
+
+    def __init__(self, pictures: GaugePictures) -> None:
+        self.top = pictures.top
+        self._pictures = pictures
+        self._gauges = pictures.gauges
+        self._shown = [UPRIGHT_NONE] * len(UPRIGHT) + [LYING_NONE] * len(LYING)
+        self._bar = np.zeros((pictures.size - self.top, pictures.size, 3), np.uint8)
+        self._text = ""
+        self._text_columns = slice(0, 0)
 
     def draw(self, frame: np.ndarray, car: Any, reward: float) -> None:
         """Draw the bar of the car's present state and of the `reward` so far into `frame`, uint8 [size, size, 3]."""
@@ -91,44 +142,10 @@ class Gauges:
 
     def _write(self, text: str) -> None:
         """Replace the score in the kept bar."""
-        if text not in self._texts:
-            self._texts[text] = self._picture(text)
-        columns, picture = self._texts[text]
+        columns, picture = self._pictures.score(text)
         self._bar[:, self._text_columns] = 0
         self._bar[:, columns] = picture
         self._text, self._text_columns = text, columns
-
-    def _picture(self, text: str) -> tuple[slice, np.ndarray]:
-        """The score's digits, its columns and uint8 [rows, columns, 3]."""
-        drawn = self._font.render(text, True, (255, 255, 255), (0, 0, 0))
-        box = drawn.get_rect()
-        box.center = (60, int(WINDOW_H - WINDOW_H * 2.5 / 40.0))
-        # A long score reaches over the window's left edge, where it is cut, and into the speed gauge, which wins.
-        left, right = max(box.left, 0), min(box.right, UPRIGHT[0][0] * UNIT_W)
-        # White on black comes with a palette of greys, whose numbers are their brightness.
-        grey = pygame.surfarray.pixels2d(drawn) if drawn.get_bitsize() == 8 else pygame.surfarray.array3d(drawn)[..., 0]
-        pixels = grey[left - box.left : right - box.left].T
-        down = self._rows[:, box.top - BAR_TOP : box.bottom - BAR_TOP]
-        columns = slice(left * len(self._columns) // WINDOW_W, -(-right * len(self._columns) // WINDOW_W))
-        shown = down @ pixels @ self._columns[columns, left:right].T
-        return columns, np.repeat(shown[..., None], 3, axis=2).astype(np.uint8)
-
-    def _upright(self, place: int, color: tuple[int, int, int]) -> Gauge:
-        """An upright gauge by the window row, counted from the bar's top, at which it ends."""
-        # One window pixel less at the right than is drawn: the next gauge covers it.
-        across = self._columns[:, place * UNIT_W : (place + 1) * UNIT_W].sum(axis=1)
-        floor = FLOOR - BAR_TOP
-        ends = range(UPRIGHT_NONE)
-        down = [self._rows[:, min(end, floor) : max(end, floor) + 1].sum(axis=1) for end in ends]
-        return _pictures([*down, np.zeros_like(down[0])], [across] * (UPRIGHT_NONE + 1), color)
-
-    def _lying(self, place: int, color: tuple[int, int, int]) -> Gauge:
-        """A lying gauge by the window column at which it ends, counted from `REACH` to the left of where it starts."""
-        start = place * UNIT_W
-        down = self._rows[:, UNIT_H : 3 * UNIT_H + 1].sum(axis=1)
-        ends = range(start - REACH, start + REACH)
-        across = [self._columns[:, min(start, end) : max(start, end) + 1].sum(axis=1) for end in ends]
-        return _pictures([down] * (LYING_NONE + 1), [*across, np.zeros_like(across[0])], color)
 
 
 def area_weights(old: int, new: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import pygame
 
 from envs.car_racing.camera import View, zoom_at
 from envs.car_racing.car_sprite import CarSprite
-from envs.car_racing.gauges import Gauges
+from envs.car_racing.gauges import GaugePictures, Gauges
 from envs.car_racing.ground import Ground
 from envs.car_racing.opening import Opening
 from envs.car_racing.physics import Physics
@@ -17,17 +17,27 @@ OPENING = 1.0
 """Seconds until the camera has come down; until then the picture's scale changes with every step."""
 
 
-class Painter:
-    """Draws what a `Physics` shows as frames of `size` x `size` pixels."""
+class Tools:
+    """What is the same in every frame of `size` x `size` pixels. Games that are drawn in turn may share it: it is made
+    once then, and stays in the processor's caches."""
 
-    def __init__(self, physics: Physics, size: int) -> None:
-        self.physics = physics
+    def __init__(self, size: int) -> None:
         self.size = size
+        self.gauges = GaugePictures(size)
+        self.sprite = CarSprite(size)
+        self.opening = Opening(size)
+
+
+class Painter:
+    """Draws what a `Physics` shows as frames of `tools.size` x `tools.size` pixels."""
+
+    def __init__(self, physics: Physics, tools: Tools) -> None:
+        self.physics = physics
+        self.tools = tools
+        self.size = tools.size
         self.scene: Scene | None = None
-        self._gauges = Gauges(size)
-        self._sprite = CarSprite(size)
-        self._ground = Ground(size)
-        self._opening = Opening(size)
+        self._gauges = Gauges(tools.gauges)
+        self._ground = Ground(self.size)
         self._above = self._gauges.top
 
     def begin(self) -> None:
@@ -47,11 +57,11 @@ class Painter:
         frame = np.empty((self.size, self.size, 3), np.uint8)
         above = frame[: self._above]
         if self.physics.t < OPENING:
-            self._opening.draw(above, self.scene, view)
+            self.tools.opening.draw(above, self.scene, view)
         else:
             colors = self._ground.look(view).view(np.uint8).reshape(*above.shape[:2], 4)
             above[..., 0], above[..., 1], above[..., 2] = colors[..., 2], colors[..., 1], colors[..., 0]
-            self._sprite.stamp(above, self.physics.driven)
+            self.tools.sprite.stamp(above, self.physics.driven)
         self._gauges.draw(frame, self.physics.driven, self.physics.reward)
         return frame
 

@@ -45,6 +45,20 @@ def test_each_game_is_the_single_one_of_its_seed(workers: int) -> None:
     vector.close()
 
 
+def test_games_of_one_process_keep_their_own_colours_and_scores() -> None:
+    """They are drawn with the same tools: one game's grass, or its score, would show in another's frames."""
+    settings = {"domain_randomize": True, "size": 96}
+    vector, singles = make(3, 1, **settings), [CarRacing(**settings) for _ in range(3)]
+    vector.reset(seed=20)
+    for number, single in enumerate(singles):
+        single.reset(seed=20 + number)
+    actions = np.random.default_rng(1).uniform([-1, 0, 0], [1, 1, 0.2], (70, 3, 3)).astype(np.float32)
+    for row in actions:
+        observations = vector.step(row)[0]
+        for number, single in enumerate(singles):
+            assert np.array_equal(observations[number], single.step(row[number])[0])
+
+
 def test_processes_that_start_afresh_play_the_same() -> None:
     """Where the system does not fork (macOS, Windows), the games would not start."""
     vector = make(2, 2, context="spawn")
