@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,7 +23,6 @@ from wmplay.training.publish import publish
 from wmplay.training.runlog import RunLog
 from wmplay.training.settings import AGENT_SHARE
 from wmplay.training.workshop import Workshop
-from wmplay.training.world_phase import WorldPhase
 
 # Seconds of work between two of each; for checkpoints see Settings.
 PUBLISH, FIRST_PUBLISH, PREVIEW, METRICS, COMMANDS = 30.0, 15.0, 10.0, 0.5, 0.25
@@ -79,7 +78,8 @@ class Loop:
                 if resumed is not None:
                     phase.load_state(resumed)
                 else:
-                    self.log.event("info", PHASE_BEGINS.format(phase.name))
+                    for part in phase.parts:
+                        self.log.event("info", PHASE_BEGINS.format(part.name))
                     self._checkpoint(phase)
                 self._work(phase)
             finally:
@@ -102,13 +102,13 @@ class Loop:
                 break
             before = phase.count
             metrics = phase.step()
-            if isinstance(phase, WorldPhase):
+            if phase.teaches:
                 self._steps += phase.count - before
             self._spend(phase)
             over = phase.progress >= 1
             if over or self._due("metrics", METRICS):
                 self._report(phase, metrics)
-            if self._due("preview", PREVIEW) and isinstance(phase, WorldPhase):
+            if self._due("preview", PREVIEW) and phase.teaches:
                 self._preview()
             if self._due("checkpoint", self.shop.settings.checkpoint_every):
                 self._checkpoint(phase)
@@ -167,24 +167,22 @@ class Loop:
         self.log.event("info", "going on")
         return [c for c in rest if c != "resume"]
 
-    def _report(self, phase: Phase, metrics: dict[str, torch.Tensor | float]) -> None:
-        values = {name: float(value) for name, value in metrics.items()}
-        shown = {k: v for k, v in values.items() if np.isfinite(v)}
-        self.shop.metrics.update(
-            {f"{phase.name}/{k}": v for k, v in shown.items() if k not in ("learning_rate", "gradient")}
-        )
-        own = self._steps if isinstance(phase, WorldPhase) else phase.count
-        self.log.metrics(self._base_steps + own, phase.name, shown)
+    def _report(self, phase: Phase, metrics: Mapping[str, torch.Tensor | float]) -> None:
+        own = self._steps if phase.teaches else phase.count
+        for name, found in phase.metrics(metrics).items():
+            values = {key: float(value) for key, value in found.items()}
+            shown = {k: v for k, v in values.items() if np.isfinite(v)}
+            self.shop.metrics.update(
+                {f"{name}/{k}": v for k, v in shown.items() if k not in ("learning_rate", "gradient")}
+            )
+            self.log.metrics(self._base_steps + own, name, shown)
         speed = self._speed.of(phase.frames, self._active)
         self.log.pulse(progress=self._progress(phase), seconds_left=self._seconds_left(phase), frames_per_second=speed)
 
     def _shares(self) -> list[float]:
         """How the budget is split over the phases: collecting takes what it takes, the rest as its share says."""
         agent = AGENT_SHARE if self.shop.settings.agent != "none" else 0.0
-        return [
-            p.spec.share * (1 - agent) if isinstance(p, WorldPhase) else (agent if p.name == "agent" else 0.0)
-            for p in self.phases
-        ]
+        return [p.share * (1 - agent) if p.teaches else (agent if p.name == "agent" else 0.0) for p in self.phases]
 
     def _budget(self) -> float | None:
         """Seconds of the coming phase: its part of what is left of the minutes asked for, or None if steps count."""
@@ -274,7 +272,7 @@ class Loop:
 
     def _preview(self) -> None:
         """The strip for the dashboard: while the last phase is yet to come, what the model sees; then dreams."""
-        worlds = [i for i, p in enumerate(self.phases) if isinstance(p, WorldPhase)]
+        worlds = [i for i, p in enumerate(self.phases) if p.teaches]
         closed = self.shop.phase_index < worlds[-1]
         picture = preview.strip(self.shop.world, self.shop.contexts(), closed=closed)
         atomic.write_bytes(self._root / "preview.npz", preview.as_npz(picture, closed=np.array(closed)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +26,24 @@ class Phase(ABC):
 
     name: shown to people. used: active seconds spent in it, kept by the loop. budget: seconds it may use, or None when
     it counts its own work. frames: rows or steps that all `step`s so far went through, for the speed shown.
+    teaches: it trains the world model. share: its part of the time that world models get.
     """
 
     name: str
     used: float = 0.0
     budget: float | None = None
     frames: int = 0
+    teaches: bool = False
+    share: float = 0.0
+
+    @property
+    def parts(self) -> tuple[Phase, ...]:
+        """The phases that run at once in this one; most are one phase."""
+        return (self,)
+
+    def metrics(self, latest: Mapping[str, Tensor | float]) -> Mapping[str, Mapping[str, Tensor | float]]:
+        """What the latest `step` returned, by the part that it belongs to."""
+        return {self.name: latest}
 
     def start(self, shop: Workshop) -> None:  # noqa: B027 - most phases need no preparation
         """Get ready: load data, make optimisers. Called once, before `load_state` and `step`."""

@@ -6,24 +6,29 @@ from wmplay.training.collect_phase import CollectPhase
 from wmplay.training.evolution_phase import EvolutionPhase
 from wmplay.training.gradient_phase import GradientPhase
 from wmplay.training.phases import Phase
+from wmplay.training.side_by_side import SideBySide
 from wmplay.training.workshop import Workshop
 from wmplay.training.world_phase import WorldPhase
 
 
 def recipe(shop: Workshop) -> list[Phase]:
     """The phases of this run. Steps, where they are the budget, are split by the phases' shares, each at least one."""
-    phases: list[Phase] = [CollectPhase()]
     steps = shop.settings.steps
     specs = shop.world.phases
+    worlds: list[WorldPhase | SideBySide] = []
     given = 0
-    for number, spec in enumerate(specs):
-        if steps is None:
-            phases.append(WorldPhase(spec, None))
-            continue
-        mine = steps - given if number == len(specs) - 1 else round(steps * spec.share)
-        mine = max(1, mine)
-        given += mine
-        phases.append(WorldPhase(spec, mine))
+    for number, spec in enumerate(specs, 1):
+        mine = None
+        if steps is not None:
+            mine = max(1, steps - given if number == len(specs) else round(steps * spec.share))
+            given += mine
+        phase = WorldPhase(spec, mine, number)
+        before = worlds[-1] if worlds else None
+        if spec.independent and isinstance(before, WorldPhase):
+            worlds[-1] = SideBySide(before, phase)
+        else:
+            worlds.append(phase)
+    phases: list[Phase] = [CollectPhase(), *worlds]
     agent_steps = None if steps is None else shop.settings.agent_steps
     if shop.settings.agent == "evolution":
         phases.append(EvolutionPhase(agent_steps))

@@ -17,7 +17,7 @@ from wmplay.core.catalog import Game
 from wmplay.core.episodes import Dataset, find_dataset
 from wmplay.core.errors import WmplayError
 from wmplay.core.slots import SlotInfo
-from wmplay.devices import Device, Precision, fastest
+from wmplay.devices import Device, Precision, candidates, fastest
 from wmplay.dreams.load import build_world
 from wmplay.training.settings import Settings
 from wmplay.worlds.protocol import World
@@ -66,21 +66,29 @@ class Workshop:
         precision.apply()
         return precision
 
-    def precision_for(self, parameters: int, work: str, trial: Callable[[Precision], float]) -> Precision:
+    def precision_for(
+        self, parameters: int, work: str, trial: Callable[[Precision], float], threads: int = 0
+    ) -> Precision:
         """The precision asked for, or the fastest on this machine if the run is long enough to earn the measurement.
 
         parameters: how many the work trains. work: names it in the memory of measurements. trial: see `fastest`.
+        threads: the most it may use where that is fewer than all; 0 for all.
         """
         asked, plain = self.settings.precision, self.plain()
-        if parameters < SMALL:
-            plain = dataclasses.replace(plain, threads=1)
+        if threads or parameters < SMALL:
+            plain = dataclasses.replace(plain, threads=threads if parameters >= SMALL else 1)
         if asked == "bf16":
             return dataclasses.replace(plain, bf16=True, channels_last=True)
         short = (self.settings.steps or WORTH_STEPS) < WORTH_STEPS or (self.settings.minutes or 99) < WORTH_MINUTES
         if asked == "float32" or short:
             return plain
         self.say("measuring which precision is fastest on this machine")
-        return fastest(self.device, f"{self.info.family} {work}", trial)
+        if not threads:
+            return fastest(self.device, f"{self.info.family} {work}", trial)
+        numbers = sorted({1, threads})
+        options = [dataclasses.replace(p, threads=n) for p in candidates(self.device) for n in numbers]
+        tried = tuple(dict.fromkeys((plain, *options)))
+        return fastest(self.device, f"{self.info.family} {work} on {threads}", trial, tried)
 
     def datasets(self) -> list[Dataset]:
         """The training data. Raises WmplayError if a dataset has gone."""

@@ -26,24 +26,31 @@ PATIENCE = 20
 
 
 class WorldPhase(Phase):
-    """One PhaseSpec of a world model, trained for a number of steps or for a budget of seconds."""
+    """One PhaseSpec of a world model, trained for a number of steps or for a budget of seconds.
 
-    def __init__(self, spec: PhaseSpec, steps: int | None) -> None:
+    number: of the phase in its recipe; its random numbers depend on it.
+    """
+
+    teaches = True
+
+    def __init__(self, spec: PhaseSpec, steps: int | None, number: int = 1) -> None:
         self.spec = spec
         self.name = spec.name
+        self.share = spec.share
         self.steps = steps
+        self._number = number
         self._done = 0
         self._spoilt = 0
 
-    def start(self, shop: Workshop) -> None:
+    def start(self, shop: Workshop, threads: int = 0) -> None:
+        """threads: as many and no others; 0 for whatever is fastest."""
         self._world, self._device = shop.world, shop.device
         self._world.requires_grad_(False)
         self._modules = [shop.world.get_submodule(name) for name in self.spec.modules]
         self._parameters = [p for module in self._modules for p in module.parameters()]
-        for parameter in self._parameters:
-            parameter.requires_grad_(True)
+        self.thaw()
         # Each phase has random numbers of its own, so that what a phase does never depends on how long another took.
-        seed = shop.settings.seed * 1000 + shop.settings.round * 100 + shop.phase_index
+        seed = shop.settings.seed * 1000 + shop.settings.round * 100 + self._number
         self._generator = shop.device.generator(seed)
         arrays = encode_all(shop) if self.spec.encoded else None
         self._source = Source(shop.datasets(), self.spec, seed, shop.device, arrays)
@@ -52,8 +59,14 @@ class WorldPhase(Phase):
             sum(p.numel() for p in self._parameters),
             f"{self.name} {self.spec.batch}x{self.spec.length} {config}",
             self._trial,
+            threads,
         )
         self._apply()
+
+    def thaw(self) -> None:
+        """Let the phase's own parameters learn."""
+        for parameter in self._parameters:
+            parameter.requires_grad_(True)
 
     def _trial(self, precision: Precision) -> float:
         """Seconds of the fastest of a few training steps on a copy of the world; nothing of the run is touched."""

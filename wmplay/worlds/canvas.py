@@ -137,7 +137,10 @@ class Canvas(World):
                 "painter", ("painter",), 0.48, c.painter_batch, c.reach, c.learning_rate,
                 encoded=True, beside=True, clip=1.0,
             ),
-            PhaseSpec("memory", ("memory",), 0.35, c.batch, c.length, c.learning_rate, encoded=True, clip=1.0),
+            PhaseSpec(
+                "memory", ("memory",), 0.35, c.batch, c.length, c.learning_rate,
+                encoded=True, independent=True, clip=1.0,
+            ),
         )  # fmt: skip
 
     @property

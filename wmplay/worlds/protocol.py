@@ -50,6 +50,7 @@ class PhaseSpec:
     boundaries: `cross` = segments run over episode ends (see `first`), `pad` = short episodes are padded (see `mask`)
     encoded: segments carry `World.encode` of each observation, computed once before the phase
     beside: what is encoded does not take the observations' place but stands beside them, as `Segment.encoded`
+    independent: it needs nothing that the phase before it learns, and is trained at the same time where that pays
     """
 
     name: str
@@ -61,6 +62,7 @@ class PhaseSpec:
     boundaries: Literal["cross", "pad"] = "cross"
     encoded: bool = False
     beside: bool = False
+    independent: bool = False
     weight_decay: float = 0.0
     clip: float = 100.0
     warmup: int = 100
