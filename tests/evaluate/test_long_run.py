@@ -25,6 +25,21 @@ def test_the_pixel_driver_stays_on_the_real_road():
     assert not truths.car_on_road(np.zeros((1, 64, 64, 3), np.uint8)).any()
 
 
+def test_the_pixel_driver_finds_back_to_the_road():
+    """A dream that lost its road for a moment would count as lost for good, though it remembers where the road was."""
+    envs = [games.make(GAMES[1]) for _ in range(4)]
+    driver = PixelDriver(games.specs(envs[0])[1])
+    seen = [env.reset(seed=1_000_000 + i)[0] for i, env in enumerate(envs)]
+    away = []
+    for step in range(350):
+        astray = 100 <= step < 125
+        actions = [np.array([0.6, 0.6, 0.0], np.float32)] * 4 if astray else driver.act(np.stack(seen))
+        seen = [env.step(action)[0] for env, action in zip(envs, actions, strict=True)]
+        if step == 124:
+            away = [not on for on in truths.car_on_road(np.stack(seen))]
+    assert all(away) and truths.car_on_road(np.stack(seen)).all()
+
+
 def test_errands_keep_grid_players_alive():
     """Long dreams need long real play; a walker on errands neither ends the episode nor stands still."""
     env = games.make(GAMES[0], max_episode_steps=500)

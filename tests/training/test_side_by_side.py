@@ -1,0 +1,64 @@
+"""Two phases at once: a canvas' painter and memory, a core each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.training.helpers import MemoryLog, loop, order
+from wmplay.core.errors import WmplayError
+from wmplay.core.runs import PHASE_BEGINS
+from wmplay.training.loop import Loop
+from wmplay.training.side_by_side import SideBySide
+
+
+def pair(running: Loop) -> SideBySide:
+    return next(phase for phase in running.phases if isinstance(phase, SideBySide))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_in_a_budget_of_time_both_learn(home: Path, threads: int) -> None:
+    """Whoever waits for the other until the time is over would leave a model that cannot paint, or cannot move."""
+    path, settings = order("grid_world", "canvas", "x", steps=None, minutes=0.05)
+    log = MemoryLog()
+    running = loop(path, settings, log)
+    running.shop.threads = threads
+    assert running.run() == "done"
+    both = pair(running)
+    assert both.first.count > 0 and both.second.count > 0
+    curves = {phase for _, phase, name, _ in log.points if name == "loss"}
+    assert {"vision", "painter", "memory"} <= curves
+    assert {PHASE_BEGINS.format("painter"), PHASE_BEGINS.format("memory")} <= set(log.events)
+
+
+def test_counted_steps_keep_their_proportion(home: Path) -> None:
+    """A run of a given number of steps must come out the same on every machine."""
+    path, settings = order("grid_world", "canvas", "x", steps=23)
+    running = loop(path, settings)
+    both, seen = pair(running), []
+    work = both.step
+
+    def step() -> object:
+        found = work()
+        seen.append((both.first.count, both.second.count))
+        return found
+
+    both.step = step  # type: ignore[method-assign, assignment]
+    assert running.run() == "done"
+    firsts, seconds = both.first.steps, both.second.steps
+    assert firsts and seconds and both.count == firsts + seconds
+    assert seen == [(n, -(-n * seconds // firsts)) for n in range(1, firsts + 1)]
+
+
+def test_a_failure_of_the_second_one_is_told(home: Path) -> None:
+    """It happens in a thread of its own; unheard, the run would go on with a memory that no longer learns."""
+    path, settings = order("grid_world", "canvas", "x")
+    running = loop(path, settings)
+
+    def fail() -> dict[str, float]:
+        raise WmplayError("the loss is no number any more")
+
+    pair(running).second.step = fail  # type: ignore[method-assign, assignment]
+    with pytest.raises(WmplayError, match="no number"):
+        running.run()
