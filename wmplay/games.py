@@ -43,7 +43,10 @@ def of_slot(slot: SlotInfo | str | Path) -> Game:
         game = find(info.game)
     except NotFoundError:
         game = find(str(info.meta.get("game_id", info.game)))
-    return dataclasses.replace(game, params={**game.params, **info.game_params})
+    # How fast it is shown is known of a stranger only where its env was made: when the slot was begun.
+    fps = info.meta.get("fps")
+    fps = fps if isinstance(fps, int) and fps > 0 else game.fps
+    return dataclasses.replace(game, params={**game.params, **info.game_params}, fps=fps)
 
 
 def make(
@@ -141,6 +144,11 @@ def action_spec(space: spaces.Space) -> ActionSpec:
     if isinstance(space, spaces.Box) and len(space.shape) == 1 and space.is_bounded():
         return ActionSpec("box", low=tuple(space.low.tolist()), high=tuple(space.high.tolist()))
     raise WmplayError(f"wmplay acts through Discrete, MultiDiscrete or bounded Box actions; this game has {space}.")
+
+
+def pace(env: Any, game: Game) -> int:
+    """Steps a second at which a game is shown: what its env says, which knows of its parameters, else the game's."""
+    return max(1, round(float(env.metadata.get("render_fps") or game.fps)))
 
 
 def to_space(spec: ObservationSpec | ActionSpec) -> spaces.Space:

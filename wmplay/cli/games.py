@@ -46,8 +46,7 @@ def save(
     """Save a game with these parameters under a name; from then on it is a game everywhere."""
     params = parameters(param or [])
     base = variants.find_game(game)
-    observation, actions = _try(base, params)
-    saved = variants.save_variant(name, base, params, observation, actions)
+    saved = variants.save_variant(name, base, params, *_try(base, params))
     _one(game_row(saved), json)
     say(f"Saved; try it: wmplay play {name}")
 
@@ -97,16 +96,16 @@ def game_row(game: catalog.Game) -> dict[str, Any]:
     }
 
 
-def _try(base: catalog.Game, params: dict[str, Any]) -> tuple[str, str]:
-    """Make the game once, so that a wrong parameter is told now; what it shows and accepts."""
-    from wmplay.games import make, specs
+def _try(base: catalog.Game, params: dict[str, Any]) -> tuple[str, str, int]:
+    """Make the game once, so that a wrong parameter is told now; what it shows and accepts, and how fast."""
+    from wmplay.games import make, pace, specs
 
     environment = make(base, **params)
     try:
         observation, action = specs(environment)
+        return observation.kind, str(action), pace(environment, base)
     finally:
         environment.close()
-    return observation.kind, str(action)
 
 
 def _one(row: dict[str, Any], json: bool) -> None:

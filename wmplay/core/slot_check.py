@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from wmplay.core.errors import WmplayError
 from wmplay.core.slot_store import digest, read_slot_json, reading, safe_relative
 
@@ -99,6 +97,8 @@ def _safetensors_problem(file: Path) -> str | None:
 
 def _npz_problem(file: Path) -> str | None:
     """Every member must be a whole .npy array without Python objects."""
+    import numpy as np  # here: `wmplay --help` and the first paint do without
+
     try:
         with zipfile.ZipFile(file) as archive:
             broken = archive.testzip()

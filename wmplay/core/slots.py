@@ -101,6 +101,7 @@ def create_slot(
             "game": game.short or game.id,
             "game_id": game.id,
             "game_params": dict(game.params),
+            "fps": game.fps,
             "family": family,
             "preset": preset,
             "config": dict(config),

@@ -1,11 +1,15 @@
-"""What a game shows and what it accepts, as plain data that fits into JSON, without torch or gymnasium."""
+"""What a game shows and what it accepts, as plain data that fits into JSON, without torch or gymnasium.
+
+NumPy is loaded where an array is asked for: `wmplay --help` and the dashboard's first paint come without it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class ObservationSpec:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Storage dtype: uint8 for frames, float32 for vectors."""
+        import numpy as np
+
         return np.dtype(np.uint8 if self.kind == "frame" else np.float32)
 
     def to_json(self) -> dict[str, Any]:
@@ -46,6 +52,8 @@ class ActionSpec:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Storage dtype: float32 for box, int64 otherwise."""
+        import numpy as np
+
         return np.dtype(np.float32 if self.kind == "box" else np.int64)
 
     @property
@@ -79,6 +87,8 @@ class ActionSpec:
 
 def space_of(spaces: Any, spec: ObservationSpec | ActionSpec) -> Any:
     """The Gymnasium space of a spec; `spaces` is the module gymnasium.spaces, which this room does not import."""
+    import numpy as np
+
     if isinstance(spec, ObservationSpec):
         if spec.kind == "frame":
             return spaces.Box(0, 255, spec.shape, np.uint8)

@@ -45,11 +45,12 @@ def find_game(name: str, suggestions: Sequence[str] = ()) -> Game:
 
 
 def save_variant(
-    name: str, game: Game | str, params: Mapping[str, Any], observation: str = "", actions: str = ""
+    name: str, game: Game | str, params: Mapping[str, Any], observation: str = "", actions: str = "", fps: int = 0
 ) -> Game:
     """Keep a game with these parameters under a name, from now on a game everywhere; replaces a variant of that name.
 
-    observation, actions: what the variant shows and accepts, where it was tried and differs from its base.
+    observation, actions, fps: what the variant shows and accepts, and how fast, where it was tried and differs from its
+    base.
     """
     paths.check_name(name, "variant")
     base = find_game(game) if isinstance(game, str) else game
@@ -62,6 +63,7 @@ def save_variant(
         "params": dict(params),
         "observation": observation or base.observation,
         "actions": actions or base.actions,
+        "fps": fps or base.fps,
     }
     atomic.write_json(_file(), {"schema": 1, "variants": {**_stored(), name: entry}})
     return find_game(name)
@@ -126,4 +128,5 @@ def _variant(name: str, depth: int = 0) -> Game | None:
         params={**base.params, **entry["params"]},
         observation=entry.get("observation") or base.observation,
         actions=entry.get("actions") or base.actions,
+        fps=entry.get("fps") or base.fps,
     )

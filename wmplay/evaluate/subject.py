@@ -60,15 +60,6 @@ class Subject:
         return max(starts.horizon for starts in self.regimes.values())
 
 
-def game_of(info: SlotInfo) -> Game:
-    """The slot's game with the parameters it was trained with, known by name here or not."""
-    try:
-        game = find_game(info.game)
-    except NotFoundError:
-        game = find_game(str(info.meta.get("game_id", info.game)))
-    return dataclasses.replace(game, params=dict(info.game_params)) if info.game_params else game
-
-
 def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narrate: Narrate | None = None) -> Subject:
     """Load a slot and its ground; held-out play is collected first where it is missing. Errors are WmplayErrors."""
     info = slots.find_slot(slot)
@@ -76,7 +67,7 @@ def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narr
         raise WmplayError(
             f"The slot {info.name} cannot be measured: {(info.why or '').rstrip('.')}. {again(info.name)}"
         )
-    game = game_of(info)
+    game = games.of_slot(info)
     if game.id.startswith(DATA_ONLY):
         raise WmplayError(f"{game.title} exists as recordings only: there is no real game to measure a dream against.")
     place = resolve(device)

@@ -56,7 +56,7 @@ def open_game(name: str, wish: Wish) -> Session:
     driver = wish.agent or game.expert
     settings = Settings(
         title=game.title,
-        fps=_fps(env, game),
+        fps=games.pace(env, game),
         seed=wish.seed,
         agent_name=driver or "",
         drive=wish.agent is not None,
@@ -101,11 +101,6 @@ def _cannot_see(agent: Agent, env: gymnasium.Env) -> str:
     except KeyError as missing:
         return f"{missing.args[0]!r}"
     return ""
-
-
-def _fps(env: gymnasium.Env, game: Game) -> float:
-    """The game's own pace; for foreign games what their metadata says."""
-    return float(game.fps if game.observation else env.metadata.get("render_fps") or game.fps)
 
 
 def controls_of(env: gymnasium.Env | None, game: Game, action: ActionSpec, fps: float) -> Controls:

@@ -20,7 +20,7 @@ class HumanRecording:
     ) -> None:
         self.name = paths.check_name(name, "dataset")
         folder = paths.episodes_dir(game.slug) / name
-        self._recorder = Recorder(folder, game.slug, params, observation, action)
+        self._recorder = Recorder(folder, game.short or game.id, params, observation, action)
 
     @property
     def steps(self) -> int:

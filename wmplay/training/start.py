@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def prepare(order: Order, command: Sequence[str] = ()) -> tuple[Path, Settings]:
     paths.check_name(order.slot)
     game = games.find(order.game)
     resolve(order.device)
-    observation, action = _specs(game, order.data)
+    observation, action, game = _specs(game, order.data)
     family = catalog.family(order.family or default_family(game, observation))
     if observation.kind not in family.observations:
         fitting = [f.name for f in catalog.FAMILIES if observation.kind in f.observations]
@@ -95,10 +96,14 @@ def prepare(order: Order, command: Sequence[str] = ()) -> tuple[Path, Settings]:
     return path, settings
 
 
-def _specs(game: Game, data: Sequence[str]) -> tuple[ObservationSpec, ActionSpec]:
-    """What the game shows and accepts; every named dataset must agree."""
+def _specs(game: Game, data: Sequence[str]) -> tuple[ObservationSpec, ActionSpec, Game]:
+    """What the game shows and accepts, on which every named dataset must agree, and the game with its own pace."""
     sets = [Dataset(find_dataset(name, None if "/" in name else game.slug)) for name in data]
-    specs: tuple[Any, Any] = (sets[0].observation, sets[0].action) if sets else observed(game)
+    if not sets:
+        return observed(game)
+    with contextlib.suppress(WmplayError):  # the data may be all there is
+        game = observed(game)[2]
+    specs = sets[0].observation, sets[0].action
     for dataset in sets:
         if dataset.held_out:
             raise UsageError(f"The dataset {dataset.name} is held out for reports; training must never see it.")
@@ -108,7 +113,7 @@ def _specs(game: Game, data: Sequence[str]) -> tuple[ObservationSpec, ActionSpec
             )
         if (dataset.observation.shape, dataset.action) != (specs[0].shape, specs[1]):
             raise UsageError(f"The datasets {sets[0].name} and {dataset.name} do not show or accept the same things.")
-    return specs
+    return *specs, game
 
 
 def _existing(name: str) -> SlotInfo | None:

@@ -115,10 +115,10 @@ class Workshop:
         return self._open[name]
 
 
-def observed(game: Game) -> tuple[Any, Any]:
-    """The game's observation and action specs, found out by making it once."""
+def observed(game: Game) -> tuple[Any, Any, Game]:
+    """The game's observation and action specs, and the game with its own pace, found out by making it once."""
     env = games.make(game)
     try:
-        return games.specs(env)
+        return *games.specs(env), dataclasses.replace(game, fps=games.pace(env, game))
     finally:
         env.close()

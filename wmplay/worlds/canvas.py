@@ -206,9 +206,8 @@ class Canvas(World):
         frame = (now * 255.0).round().to(torch.uint8)
         seen = glance(now, loose)
         look = self.memory.look(seen).float()
-        guide = self.painter.follow(
-            state.guide * keep, self.vision.told(motion, keys * keep), seen, torch.ones_like(keep)
-        )
+        looked = self.painter.seen(seen, torch.ones_like(keep))
+        guide = self.painter.follow(state.guide * keep, self.vision.told(motion, keys * keep), looked)
         sprite = self.vision.sprite(now)
         here = torch.zeros_like(pose)
         return CanvasState(canvas, pose, frame, motion, sprite, look, hidden * keep, guide, seen, here, state.chance)
@@ -219,10 +218,7 @@ class Canvas(World):
         keys, last = self.actions(action), torch.cat((state.motion, state.sprite), -1)
         hidden, moved = self.memory.advance(state.hidden, last, state.look, keys)
         motion, sprite = moved[:, :3], moved[:, 3:]
-        nothing = torch.zeros(len(motion), GLANCE_SIZE, device=motion.device)
-        guide = self.painter.follow(
-            state.guide, self.vision.told(motion, keys), nothing, torch.zeros_like(motion[:, :1])
-        )
+        guide = self.painter.follow(state.guide, self.vision.told(motion, keys))
         pose, since = compose(state.pose, motion), compose(state.since, motion)
         wide = self.vision.wide(state.real, since)
         chance = state.chance

@@ -123,10 +123,16 @@ class Painter(nn.Module):
         self.up = nn.ModuleList((_Up(b, b, b), _Up(b, b, b), _Up(b, a, a)))
         self.leave = nn.Conv2d(a, 4 * colours, 1)
 
-    def follow(self, guide: Tensor, step: Tensor, glance: Tensor, real: Tensor) -> Tensor:
-        """The guide [B, 128] after a step: how it moved [B, S], and the glance [B, G] it ended in where real [B, 1]."""
-        look = self.look(glance) * real
-        return self.guide(torch.cat((look, real, step), dim=-1), guide).float()
+    def follow(self, guide: Tensor, step: Tensor, look: Tensor | None = None) -> Tensor:
+        """The guide [B, 128] after a step: how it moved [B, S]. look [B, 65]: what `seen` says of where that ended;
+        without one, nothing real was in sight."""
+        if look is None:
+            look = guide.new_zeros(len(guide), GUIDE // 2 + 1)
+        return self.guide(torch.cat((look, step), dim=-1), guide).float()
+
+    def seen(self, glance: Tensor, real: Tensor) -> Tensor:
+        """Glances [..., G], where they are real [..., 1], as the guide reads them [..., 65]."""
+        return torch.cat((self.look(glance) * real, real), dim=-1)
 
     def forward(self, colour: Tensor, known: Tensor, fixed: Tensor, guide: Tensor, wide: Tensor) -> Tensor:
         """Logits over the palette, in blocks of 2 × 2 pixels.

@@ -50,9 +50,10 @@ def painting_loss(
     steps = vision.told(motion, action * valid[..., None])
     glances = segment.encoded[..., -GLANCE_SIZE:].float()
     guide = motion.new_zeros(batch, GUIDE)
+    real = (torch.arange(rows, device=motion.device) < (rows - back)[:, None]).float()
+    looks = painter.seen(glances, real[..., None])
     for i in range(rows):
-        real = (i < rows - back).float()[:, None]
-        guide = painter.follow(guide * keep[:, i, None], steps[:, i], glances[:, i], real)
+        guide = painter.follow(guide * keep[:, i, None], steps[:, i], looks[:, i])
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
     choices = painter(colour * known, known, fixed, guide, wide)
     unknown = ((known + fixed) == 0.0).squeeze(1)
