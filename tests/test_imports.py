@@ -19,7 +19,7 @@ def _modules_after(code: str) -> set[str]:
 
 def test_help_imports_nothing_heavy() -> None:
     loaded = _modules_after("import wmplay.cli")
-    assert not loaded & {*HEAVY, "textual", "matplotlib"}
+    assert not loaded & {*HEAVY, "textual", "matplotlib", "numpy"}
 
 
 def test_dashboard_imports_nothing_heavy() -> None:
