@@ -31,6 +31,7 @@ def test_a_variant_is_saved_shown_and_forgotten(home: Path, run_cli: Cli) -> Non
     row = run_cli("games", "show", "wheel5", "--json").json
     assert row["params"] == {"action_repeat": 1, "continuous": False}
     assert row["actions"] == "Discrete(5)", "what the variant accepts, not what its base does"
+    assert row["fps"] == 50, "without the repeated actions it has twice as many steps a second"
     assert "wheel5" in run_cli("games").stdout
     assert run_cli("games", "delete", "wheel5").code == 2, "it asks"
     assert run_cli("games", "delete", "wheel5", "--yes").code == 0
@@ -71,6 +72,8 @@ def test_a_class_in_a_file_is_a_game_everywhere(home: Path, tmp_path: Path, run_
     assert done.code == 0, done.stderr
     assert run_cli("play", "big", "--terminal", "--steps", 3).code == 0
     assert run_cli("data", "--json").json[0]["game"] == "mine/maze.py:Maze"
+    done = run_cli("play", "mine/maze.py:Maze", "--agent", "random", "--terminal", "--steps", 9, "--record", "some")
+    assert done.code == 0, f"one dataset takes in both: {done.stderr}"
 
 
 @pytest.mark.parametrize("screen", [("--terminal",), ()])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.training.helpers import MemoryLog, loop, order
+from wmplay import games
 from wmplay.core import atomic, slots
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.training import checkpoint
@@ -90,3 +91,9 @@ def test_another_model_under_a_taken_name_is_refused(home: Path) -> None:
         order("cartpole", "state_vae", "x", sets=("hidden_size=64",), resume=True)
     with pytest.raises(UsageError, match="a state_vae on cartpole"):
         order("grid_world", "vae_mdn", "x", resume=True)
+
+
+def test_a_strangers_dream_runs_at_the_pace_of_its_game(home: Path) -> None:
+    """Acrobot is shown 15 times a second; at the usual 30 its dream would be twice too fast to play."""
+    path, _ = order("Acrobot-v1", "vae_mdn", "swing")
+    assert games.of_slot(path).fps == 15

@@ -3,7 +3,6 @@ measures."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wmplay import games
 from wmplay.core import episodes, paths, slots
 from wmplay.core.catalog import Game
-from wmplay.core.errors import NotFoundError, WmplayError
+from wmplay.core.errors import WmplayError
 from wmplay.core.slots import SlotInfo
-from wmplay.core.variants import DATA_ONLY, find_game
+from wmplay.core.variants import DATA_ONLY
 from wmplay.devices import Device, resolve
 from wmplay.dreams import load_world
 from wmplay.dreams.load import again
