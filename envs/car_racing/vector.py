@@ -104,7 +104,8 @@ class CarRacingVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             last = {name: told[f"final_{name}"] for name in INFO}
             info |= final_infos(ended, told["final_observation"], last)
             finished = ended & told["final__lap_finished"]
-            info["final_info"] |= {"lap_finished": told["final_lap_finished"] & finished, "_lap_finished": finished}
+            if finished.any():  # a name that no game told of is not there, as in Gymnasium's
+                info["final_info"] |= {"lap_finished": told["final_lap_finished"] & finished, "_lap_finished": finished}
         return told["observation"].copy(), told["reward"].copy(), terminated, truncated, info
 
     def render(self) -> tuple[Any, ...] | None:

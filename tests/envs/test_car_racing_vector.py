@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 import psutil
 import pytest
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 import envs
 from envs.car_racing import CarRacing
@@ -96,6 +96,38 @@ def test_autoreset_same_step_keeps_the_last_frame(workers: int) -> None:
     assert info["final_info"]["x"][0] == last_info["x"]
     assert not np.array_equal(observations[0], last)
     vector.close()
+
+
+def tells_the_same(ours: object, theirs: object) -> bool:
+    """Whether two infos hold the same names and values, infos inside infos too."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return ours.keys() == theirs.keys() and all(tells_the_same(ours[name], theirs[name]) for name in ours)
+    pairs = zip(np.asarray(ours), np.asarray(theirs), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("lap", [0.95, 0.001])
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_ends_are_told_as_gymnasium_tells_them(mode: AutoresetMode, lap: float) -> None:
+    """A learner written for Gymnasium's own vectors would read another last frame, or find a name it does not know.
+
+    lap: cut off by the time limit after three steps, or ended at once by a lap that is complete with its first tile.
+    """
+    ours = make(2, 1, size=32, max_episode_steps=3, lap_complete_percent=lap, autoreset_mode=mode)
+    settings = {"size": 32, "max_episode_steps": 3, "lap_complete_percent": lap, "disable_env_checker": True}
+    theirs = SyncVectorEnv([lambda: gymnasium.make("wmplay/CarRacing-v0", **settings)] * 2, autoreset_mode=mode)
+    assert all(map(tells_the_same, ours.reset(seed=4), theirs.reset(seed=4)))
+    ends = 0
+    for _ in range(8):
+        action = np.full((2, 3), [0.1, 0.5, 0.0], np.float32)
+        told, expected = ours.step(action), theirs.step(action)
+        assert all(map(tells_the_same, told, expected))
+        over = told[2] | told[3]
+        ends += over.sum()
+        if mode is AutoresetMode.DISABLED and over.any():
+            again = [games.reset(options={"reset_mask": over.copy()}) for games in (ours, theirs)]
+            assert all(map(tells_the_same, *again))
+    assert ends >= 4
 
 
 def test_disabled_autoreset_resets_only_where_told() -> None:
