@@ -16,6 +16,7 @@ from wmplay.core.jobs import JobInfo
 from wmplay.training import checkpoint
 from wmplay.training.settings import Settings
 from wmplay.training.start import Order, start
+from wmplay.training.workshop import Workshop
 
 
 def until(job_id: str, reached: Callable[[JobInfo], bool]) -> JobInfo:
@@ -120,3 +121,26 @@ def test_settings_survive_the_journey_to_the_worker() -> None:
     """What the command line was told is what the worker does."""
     settings = Settings(minutes=2.5, data=("a", "b"), agent="evolution", seed=3)
     assert Settings.from_json(settings.to_json()) == settings
+
+
+def test_what_a_run_says_while_it_gets_ready_is_gone_once_it_works(home: Path) -> None:
+    """Else `wmplay jobs` shows "measuring …" for hours, and nobody knows whether it learns."""
+    from tests.training.helpers import MemoryLog
+
+    path, settings = order("cartpole", "state_vae", "x")
+    log = MemoryLog()
+    running = loop(path, settings, log)
+    joint = running.phases[1]
+    start_phase, step, seen = joint.start, joint.step, []
+
+    def ready(shop: Workshop) -> None:
+        log.pulse(message="measuring")
+        start_phase(shop)
+
+    def watched() -> dict[str, float]:
+        seen.append(log.fields["message"])
+        return step()
+
+    joint.start, joint.step = ready, watched  # type: ignore[method-assign]
+    assert running.run() == "done"
+    assert set(seen) == {""}

@@ -96,6 +96,7 @@ class Loop:
 
     def _work(self, phase: Phase) -> None:
         self._speed = _Speed()
+        self.log.pulse(message="")  # what was said while it got ready is over
         while phase.progress < 1 and not self._stop:
             self._obey(phase)
             if self._stop:
