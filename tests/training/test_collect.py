@@ -18,11 +18,12 @@ from wmplay.training import collect as collecting
 from wmplay.training import collect_play
 from wmplay.training.collect import collect
 
-# Marks at every step instead of every few seconds, says when there are enough rows, and goes on until it is killed.
+# Marks at every step instead of every few seconds (or as told), says when there are enough rows, and goes on until it is
+# killed.
 KILLED = """
 import sys
 from wmplay.training import collect
-collect.EVERY = 0.0
+collect.EVERY = float(sys.argv[5])
 game, players, frames, rows = sys.argv[1], sys.argv[2].split(","), int(sys.argv[3]), int(sys.argv[4])
 for there in collect.collecting(game, frames, players, "broken"):
     if there >= rows:
@@ -31,10 +32,13 @@ for there in collect.collecting(game, frames, players, "broken"):
 """
 
 
-def kill_at(rows: int, game: str, players: list[str], frames: int) -> Path:
-    """Collect in a process that is killed for real as soon as it has so many rows; the dataset it leaves."""
+def kill_at(rows: int, game: str, players: list[str], frames: int, every: float = 0.0) -> Path:
+    """Collect in a process that is killed for real as soon as it has so many rows; the dataset it leaves.
+
+    every: seconds between two marks.
+    """
     child = subprocess.Popen(
-        [sys.executable, "-c", KILLED, game, ",".join(players), str(frames), str(rows)],
+        [sys.executable, "-c", KILLED, game, ",".join(players), str(frames), str(rows), str(every)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert child.stdout is not None
@@ -76,6 +80,16 @@ def test_a_killed_collection_ends_as_an_unbroken_one(home: Path, game: str, fram
     assert same(Dataset(broken), Dataset(whole))
     assert Dataset(broken).info()["complete"]
     assert not (broken / MARK).exists()
+
+
+def test_a_collection_killed_before_its_first_mark_ends_as_an_unbroken_one(home: Path) -> None:
+    """The first seconds are when a person sees that it is the wrong game, and breaks off."""
+    collect("grid_world", 500, ["walker"], "broken")
+    broken = kill_at(800, "grid_world", ["random", "walker"], 1200, every=1e9)
+    collect("grid_world", 1200, ["random", "walker"], "broken")
+    collect("grid_world", 500, ["walker"], "whole")
+    whole = collect("grid_world", 1200, ["random", "walker"], "whole")
+    assert same(Dataset(broken), Dataset(whole))
 
 
 def test_where_a_replay_would_take_too_long_what_was_played_is_kept(

@@ -84,6 +84,9 @@ def collecting(
         observation, action = games.specs(env)
         info = (folder, game.short or game.id, dict(game.params), observation, action, held_out)
         with Recorder(*info, mark=mark["recorder"] if mark else None) as recorder:
+            if mark is None:  # killed in its first seconds it begins anew, and not behind what those have left
+                place = {"there": there, "episodes": episodes, "part": 0, "done": there}
+                write_mark(folder, order, {**place, "recorder": recorder.mark(), "session": None})
             player_names = list(PLAYERS)
             done = there
             for number, part in enumerate(plan(game, frames - there, players, noise, mixed=not held_out)):
@@ -94,12 +97,12 @@ def collecting(
                 agent = games.make_player(part.player, game, action, part.noise, seed=base)
                 session = Play(env, agent, recorder, part.player, base)
                 done = there + recorder.rows
-                if mark:
+                if mark and mark["session"]:
                     done = mark["done"]
                     yield from (there + recorder.rows for _ in session.go_on(mark["session"], mark["recorder"]))
-                    mark = None
                 else:
                     session.begin()
+                mark = None
                 marked = time.monotonic()
                 while recorder.rows + there < done + part.rows:
                     session.step()
