@@ -40,6 +40,14 @@ def test_list_for_people(make_slot: MakeSlot, run_cli: Cli) -> None:
     assert "state_vae" in run_cli("slots", "show", "one").stdout
 
 
+@pytest.mark.parametrize("kind", ["slots", "jobs", "data", "games"])
+def test_list_may_be_said(make_slot: MakeSlot, run_cli: Cli, kind: str) -> None:
+    """`wmplay slots --help` speaks of listing: whoever types it gets what `wmplay slots` gives."""
+    make_slot("one")
+    said, plain = run_cli(kind, "list", "--json"), run_cli(kind, "--json")
+    assert (said.code, said.json) == (0, plain.json)
+
+
 def test_copy_rename_delete(make_slot: MakeSlot, run_cli: Cli) -> None:
     make_slot("one")
     assert run_cli("slots", "copy", "one", "two").code == 0

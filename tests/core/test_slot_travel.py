@@ -58,6 +58,7 @@ def refused(file: Path, words: str, home: Path) -> None:
         import_slot(file, "stranger")
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
+    assert ".building-" not in str(caught.value), "a name that nobody gave"
     assert sorted(p.name for p in home.iterdir()) == before, "nothing may be left behind"
 
 

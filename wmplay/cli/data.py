@@ -15,6 +15,7 @@ Name = Annotated[str, typer.Argument(help="The dataset's name, or GAME/NAME.")]
 data = typer.Typer(help="Recorded play: list, show, verify, delete, export, import.")
 
 
+@data.command("list")
 @data.callback(invoke_without_command=True)
 def list_all(
     context: typer.Context,

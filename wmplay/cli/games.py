@@ -16,6 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 games = typer.Typer(help="The games there are; save a game with other parameters as a variant.")
 
 
+@games.command("list")
 @games.callback(invoke_without_command=True)
 def list_games(context: typer.Context, json: Json = False) -> None:
     """List our own games and the saved variants. Any Gymnasium id and any module:Class can be used besides."""

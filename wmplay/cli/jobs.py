@@ -18,6 +18,7 @@ Job = Annotated[str, typer.Argument(help="The job's id, the start of it, or the 
 jobs = typer.Typer(help="Training in the background: list, show, pause, resume, stop, save, logs.")
 
 
+@jobs.command("list")
 @jobs.callback(invoke_without_command=True)
 def list_all(
     context: typer.Context,

@@ -15,6 +15,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 slots = typer.Typer(help="Saved world models: list, show, copy, rename, delete, export, import, verify.")
 
 
+@slots.command("list")
 @slots.callback(invoke_without_command=True)
 def list_all(context: typer.Context, json: Json = False) -> None:
     """List every slot: yours, and those that ship with wmplay."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import shutil
 import sqlite3
@@ -165,7 +166,8 @@ def _check_unpacked(built: Path, file: Path, name: str) -> None:
         if wrong:
             problems.append(f"{path.relative_to(built).as_posix()} {wrong}.")
     if problems:
-        raise WmplayError(f"{file} is refused: {problems[0]}")
+        said = problems[0].replace(f"{built}{os.sep}", "").replace(built.name, name)  # as nobody knows that folder
+        raise WmplayError(f"{file} is refused: {said}")
     store = built / "train" / "run.sqlite"
     if store.exists():
         _end_runs(store, file, name)
