@@ -1,11 +1,14 @@
 """Holds CarRacing against Gymnasium's CarRacing-v3: equal physics, and frames that differ by how much.
 
-`python -m envs.car_racing.compare` prints both; `--tracks 100 --steps 1000` is the whole comparison.
+`python -m envs.car_racing.compare` prints both; `--tracks 100 --steps 1000` is the whole comparison, which is also
+`wmplay bench games --tracks 100`.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +32,7 @@ class Differences(NamedTuple):
 
     frames: int
     mean_absolute: float
+    smallest_of_a_frame: float
     largest_of_a_frame: float
     bar_mean_absolute: float
     road_iou: float
@@ -66,6 +70,20 @@ def first_unequal_step(
     return None
 
 
+def unequal_tracks(tracks: int, steps: int, continuous: bool, tell: Callable[[int, list[int]], None]) -> list[int]:
+    """Drive both on the tracks of seeds 0 to `tracks`; the seeds of those that were not equal at every step.
+
+    tell: hears after each track how many are done, and which of them were unequal.
+    """
+    theirs, ours = Undrawn(continuous=continuous), CarRacing(continuous=continuous)
+    unequal: list[int] = []
+    for seed in range(tracks):
+        if first_unequal_step(seed, steps, continuous, theirs, ours) is not None:
+            unequal.append(seed)
+        tell(seed + 1, unequal)
+    return unequal
+
+
 def differences(seeds: list[int], steps: int, size: int = 64, every: int = 17, through_96: bool = False) -> Differences:
     """Compare frames on the way with CarRacing-v3's 1000 x 800 window resized by area to `size`.
 
@@ -91,9 +109,14 @@ def differences(seeds: list[int], steps: int, size: int = 64, every: int = 17, t
             ours, theirs = road_mask(frame), road_mask(wanted)
             common += int((ours & theirs).sum())
             either += int((ours | theirs).sum())
-    return Differences(
-        len(gaps), float(np.mean(gaps)), float(np.max(gaps)), float(np.mean(bars)), common / either if either else 1.0
-    )
+    mean, least, most = float(np.mean(gaps)), float(np.min(gaps)), float(np.max(gaps))
+    return Differences(len(gaps), mean, least, most, float(np.mean(bars)), common / either if either else 1.0)
+
+
+def _tell(done: int, unequal: list[int]) -> None:
+    """Progress for a person, in one line that is written over."""
+    if sys.stderr.isatty():
+        print(f"\r{done} tracks, unequal: {unequal or 'none'}\033[K\r", end="", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def main() -> int:
@@ -104,12 +127,7 @@ def main() -> int:
     options = parser.parse_args()
     wrong = 0
     for continuous in (True, False):
-        theirs, ours = Undrawn(continuous=continuous), CarRacing(continuous=continuous)
-        unequal = [
-            seed
-            for seed in range(options.tracks)
-            if first_unequal_step(seed, options.steps, continuous, theirs, ours) is not None
-        ]
+        unequal = unequal_tracks(options.tracks, options.steps, continuous, _tell)
         wrong += len(unequal)
         form = "continuous" if continuous else "discrete"
         print(f"{form}: {options.tracks} tracks of {options.steps} steps, unequal: {unequal or 'none'}")  # noqa: T201

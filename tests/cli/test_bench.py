@@ -45,6 +45,21 @@ def test_more_data_than_memory_is_measured_and_goes_again(run_cli, home) -> None
     assert not list(home.glob(".bench-*"))
 
 
+def test_car_racing_is_held_against_gymnasiums_by_a_command(run_cli, home) -> None:
+    """Who doubts that results here can be compared with anybody's on CarRacing-v3 can see for themselves."""
+    done = run_cli("bench", "games", "--tracks", "1", "--seconds", "0.02", "--json")
+    assert done.code == 0, done.stderr
+    rows = {row["what"]: row for row in done.json}
+    for form in ("continuous", "discrete"):
+        row = rows[f"equality, {form}"]
+        assert set(row) >= FIELDS and (row["n"], row["steps"], row["unequal"]) == (1, 1000, [])
+        assert f"car_racing, {form}: 1 of 1 tracks of 1,000 steps, unequal: none" in done.stderr
+    for size in (64, 96):
+        row = rows[f"difference, frames of {size}"]
+        assert row["low"] <= row["median"] <= row["high"]
+        assert row["median"] <= 3 and row["road_iou"] >= 0.98
+
+
 @pytest.mark.parametrize(
     ("wrong", "code", "word"),
     [

@@ -18,8 +18,7 @@ from wmplay.training import collect as collecting
 from wmplay.training import collect_play
 from wmplay.training.collect import collect
 
-# Marks at every step instead of every few seconds (or as told), says when there are enough rows, and goes on until it is
-# killed.
+# Marks at every step or as often as told, says when there are enough rows, and goes on until it is killed.
 KILLED = """
 import sys
 from wmplay.training import collect

@@ -20,6 +20,9 @@ def bench(
     family: Annotated[str | None, typer.Option(help="Only this family of world models.")] = None,
     preset: Annotated[str, typer.Option(help="Size of the world models: tiny, small or base.")] = "small",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    tracks: Annotated[
+        int | None, typer.Option(min=1, help="games: also hold CarRacing against CarRacing-v3, 100 being all of it.")
+    ] = None,
     gigabytes: Annotated[
         float | None, typer.Option(help="data: also segments from so much data, made for this and removed.")
     ] = None,
@@ -41,15 +44,24 @@ def bench(
 
         check_room(gigabytes)
     rows = [row for name in parts for row in _measure(name, families, preset, device, seconds)]
+    unequal: list[int] = []
+    if tracks is not None and "games" in parts:
+        from wmplay.bench.equality import measure_equality
+
+        compared = measure_equality(tracks, say)
+        unequal = [seed for row in compared for seed in row.get("unequal", ())]
+        rows += compared
     if gigabytes is not None and "data" in parts:
         from wmplay.bench.large import measure_large
 
         rows += measure_large(gigabytes, memory, seconds, say)
     if as_json:
         emit_json(rows)
-        return
-    for name in parts:
-        _print(name, [row for row in rows if _belongs(row, name)])
+    else:
+        for name in parts:
+            _print(name, [row for row in rows if _belongs(row, name)])
+    if unequal:
+        raise typer.Exit(1)
 
 
 def _measure(part: str, families: list[str], preset: str, device: str, seconds: float) -> list[dict[str, Any]]:
@@ -75,9 +87,22 @@ def _measure(part: str, families: list[str], preset: str, device: str, seconds: 
 # How the rows of a part begin their `what`, and the columns that people are shown of them.
 _COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "games": (
-        "game drawing",
-        ("game", "what", "batch", "median", "low", "high", "unit", "gymnasium", "ratio", "reset_ms", "scaling"),
-    ),
+        "game drawing equality difference",
+        (
+            "game",
+            "what",
+            "batch",
+            "median",
+            "low",
+            "high",
+            "unit",
+            "gymnasium",
+            "ratio",
+            "reset_ms",
+            "scaling",
+            "road_iou",
+        ),
+    ),  # fmt: skip
     "data": ("recording segments", ("what", "batch", "median", "low", "high", "unit", "memory")),
     "dreams": ("dream", ("family", "game", "what", "batch", "median", "low", "high", "unit", "p99_ms", "weights")),
     "training": (
@@ -96,7 +121,8 @@ def _print(part: str, rows: list[dict[str, Any]]) -> None:
         {**row, "gymnasium": row.get("gymnasium_steps_per_s"), "plain": row.get("plain_frames_per_s")} for row in rows
     ]
     typer.echo(f"\n{part}")
-    table(shown, _COLUMNS[part][1])
+    # Of figures that only some runs have, no empty column is left in the others.
+    table(shown, [name for name in _COLUMNS[part][1] if name != "road_iou" or any(name in row for row in rows)])
 
 
 def register(app: typer.Typer) -> None:
