@@ -84,25 +84,13 @@ def _measure(part: str, families: list[str], preset: str, device: str, seconds: 
     return measure_training(families, preset, resolve(device), seconds, say)
 
 
+_FIGURES = ("batch", "median", "low", "high", "unit")
 # How the rows of a part begin their `what`, and the columns that people are shown of them.
 _COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "games": (
         "game drawing equality difference",
-        (
-            "game",
-            "what",
-            "batch",
-            "median",
-            "low",
-            "high",
-            "unit",
-            "gymnasium",
-            "ratio",
-            "reset_ms",
-            "scaling",
-            "road_iou",
-        ),
-    ),  # fmt: skip
+        ("game", "what", *_FIGURES, "gymnasium", "ratio", "reset_ms", "scaling", "road_iou"),
+    ),
     "data": ("recording segments", ("what", "batch", "median", "low", "high", "unit", "memory")),
     "dreams": ("dream", ("family", "game", "what", "batch", "median", "low", "high", "unit", "p99_ms", "weights")),
     "training": (
