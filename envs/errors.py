@@ -5,5 +5,9 @@ class GameError(ValueError):
     """A sentence that says what is wrong with a game, and where."""
 
 
+class MissingGame(GameError):
+    """There is no such id, file, module or class."""
+
+
 class ParameterError(GameError):
-    """A parameter that the game does not have."""
+    """A parameter that the game does not have, or a value that it cannot have."""

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.settings import check_number
+
 FLOOR, WALL, HAZARD, GOAL, AGENT = range(5)
 # Row and column steps of the four actions: up, right, down, left.
 MOVES = np.array([[-1, 0], [0, 1], [1, 0], [0, -1]], dtype=np.int64)
@@ -91,15 +93,19 @@ def make_boards(keys: NDArray[np.uint64], size: int, walls: int, hazards: int) -
 
 def count_cells(size: int, walls: float, hazards: float) -> tuple[int, int]:
     """Numbers of walls and hazards from their shares of all cells. Raises ValueError with what is wrong and allowed."""
-    if not 3 <= size <= 32:
-        raise ValueError(f"size is {size}; a GridWorld has between 3 and 32 cells a side")
+    check_number("size", size, 3, 32, "a GridWorld has between 3 and 32 cells a side", whole=True)
     for name, share in (("walls", walls), ("hazards", hazards)):
-        if not 0.0 <= share <= 0.5:
-            raise ValueError(f"{name} is {share}; it is a share of all cells between 0 and 0.5")
+        check_number(name, share, 0.0, 0.5, "it is a share of all cells between 0 and 0.5")
     if walls + hazards > 0.6:
         raise ValueError(f"walls and hazards together are {walls + hazards:g} of all cells; keep them within 0.6")
     cells = size * size
     return round(cells * walls), round(cells * hazards)
+
+
+def check_rules(slip: float, frame: int) -> None:
+    """Raises ValueError if a move cannot go astray so often, or no frame be so large."""
+    check_number("slip", slip, 0.0, 1.0, "it is a probability between 0 and 1")
+    check_number("frame", frame, 8, 1024, "a frame has between 8 and 1,024 pixels a side", whole=True)
 
 
 def slipped(actions: NDArray[np.int64], keys: NDArray[np.uint64], steps: NDArray[np.uint64], slip: float) -> Any:

@@ -15,6 +15,7 @@ from envs.grid_board import (
     MOVES,
     WALL,
     Board,
+    check_rules,
     count_cells,
     make_boards,
     shortest_path_action,
@@ -67,10 +68,9 @@ class GridWorld(gymnasium.Env[NDArray[np.uint8], np.int64]):
         frame: int = 64,
         render_mode: str | None = None,
     ) -> None:
-        if not 0.0 <= slip <= 1.0:
-            raise ValueError(f"slip is {slip}; it is a probability between 0 and 1")
-        self.size, self.slip, self.frame = size, slip, frame
         self._counts = count_cells(size, walls, hazards)
+        check_rules(slip, frame)
+        self.size, self.slip, self.frame = size, slip, frame
         self.render_mode = render_mode
         self.action_space = spaces.Discrete(4)
         self.observation_space = spaces.Box(0, 255, (frame, frame, 3), np.uint8)

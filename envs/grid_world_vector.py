@@ -16,6 +16,7 @@ from envs.grid_board import (
     HAZARD,
     MOVES,
     WALL,
+    check_rules,
     count_cells,
     make_boards,
     slipped,
@@ -57,6 +58,7 @@ class GridWorldVector(VectorEnv[NDArray[np.uint8], NDArray[np.int64], NDArray[An
         self.mode = as_mode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.mode}  # type: ignore[misc]
         self._counts = count_cells(size, walls, hazards)
+        check_rules(slip, frame)
         self.single_action_space = spaces.Discrete(4)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.single_observation_space = spaces.Box(0, 255, (frame, frame, 3), np.uint8)

@@ -14,7 +14,8 @@ from envs.car_racing.lap import Lap
 from envs.car_racing.large import LargePicture, Window
 from envs.car_racing.painter import Painter, Tools, resized_original
 from envs.car_racing.physics import Physics
-from envs.errors import GameError
+from envs.errors import GameError, ParameterError
+from envs.settings import check_flags, check_number
 
 Action = np.ndarray | int
 
@@ -49,13 +50,15 @@ class CarRacing(gymnasium.Env[np.ndarray, Action]):
         verbose: bool = False,
     ) -> None:
         if isinstance(action_repeat, bool) or not isinstance(action_repeat, int) or action_repeat < 1:
-            raise GameError(f"action_repeat must be a whole number of at least 1, not {action_repeat!r}")
+            raise ParameterError(f"action_repeat must be a whole number of at least 1, not {action_repeat!r}")
         if isinstance(size, bool) or not isinstance(size, int) or size % 8 or not 32 <= size <= 512:
-            raise GameError(f"size must be a multiple of 8 from 32 to 512, not {size!r}")
+            raise ParameterError(f"size must be a multiple of 8 from 32 to 512, not {size!r}")
         if renderer not in ("direct", "gymnasium"):
-            raise GameError(f'renderer must be "direct" or "gymnasium", not {renderer!r}')
+            raise ParameterError(f'renderer must be "direct" or "gymnasium", not {renderer!r}')
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise GameError(f"render_mode must be one of {self.metadata['render_modes']}, not {render_mode!r}")
+        check_number("lap_complete_percent", lap_complete_percent, 0, 1, "it is a share of the lap from 0 to 1")
+        check_flags(continuous=continuous, domain_randomize=domain_randomize, verbose=verbose)
         self.metadata = {**self.metadata, "render_fps": original.FPS / action_repeat}
         self.render_mode = render_mode
         self.action_repeat = action_repeat

@@ -26,9 +26,13 @@ def test_families_say_which_games_they_learn(home: Path, run_cli: Cli) -> None:
 
 
 def test_a_variant_is_saved_shown_and_forgotten(home: Path, run_cli: Cli) -> None:
-    done = run_cli("games", "save", "wheel5", "car_racing", "--param", "continuous=false", "-p", "action_repeat=1")
+    done = run_cli(
+        "games", "save", "wheel5", "car_racing", "--param", "continuous=false", "-p", "action_repeat=1", "-p", "size=96"
+    )
     assert done.code == 0, done.stderr
     row = run_cli("games", "show", "wheel5", "--json").json
+    assert row["frame"] == [96, 96]
+    assert row["params"].pop("size") == 96
     assert row["params"] == {"action_repeat": 1, "continuous": False}
     assert row["actions"] == "Discrete(5)", "what the variant accepts, not what its base does"
     assert row["fps"] == 50, "without the repeated actions it has twice as many steps a second"
@@ -60,6 +64,27 @@ def test_a_parameter_the_game_does_not_have_is_told_now(
         assert done.code == 2 and says in done.stderr, done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
     assert not (home / "variants.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("game", "param", "says"),
+    [
+        ("grid_world", "size=abc", "size is 'abc'; a GridWorld has between 3 and 32 cells a side"),
+        ("grid_world", "size=8.5", "size is 8.5; a GridWorld"),
+        ("grid_world", "hazards=many", "hazards is 'many'; it is a share of all cells"),
+        ("grid_world", "slip=NaN", "slip is nan; it is a probability"),
+        ("grid_world", "frame=0", "frame is 0; a frame has"),
+        ("car_racing", "continuous=no", "continuous is 'no'; it is true or false"),
+        ("car_racing", "lap_complete_percent=95", "lap_complete_percent is 95; it is a share of the lap"),
+        ("car_racing", "action_repeat=0", "action_repeat must be a whole number"),
+    ],
+)
+def test_a_value_that_a_parameter_cannot_have_is_told_now(
+    home: Path, run_cli: Cli, game: str, param: str, says: str
+) -> None:
+    """Half of a training later, or never: "no" would have meant yes."""
+    done = run_cli("games", "save", "odd", game, "--param", param)
+    assert done.code == 2 and says in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
 def test_a_class_in_a_file_is_a_game_everywhere(home: Path, tmp_path: Path, run_cli: Cli) -> None:

@@ -47,7 +47,7 @@ def save(
     """Save a game with these parameters under a name; from then on it is a game everywhere."""
     params = parameters(param or [])
     base = variants.find_game(game)
-    saved = variants.save_variant(name, base, params, *_try(base, params))
+    saved = variants.save_variant(name, base, params, _try(base, params))
     _one(game_row(saved), json)
     say(f"Saved; try it: wmplay play {name}")
 
@@ -97,14 +97,15 @@ def game_row(game: catalog.Game) -> dict[str, Any]:
     }
 
 
-def _try(base: catalog.Game, params: dict[str, Any]) -> tuple[str, str, int]:
-    """Make the game once, so that a wrong parameter is told now; what it shows and accepts, and how fast."""
+def _try(base: catalog.Game, params: dict[str, Any]) -> dict[str, Any]:
+    """Make the game once, so that a wrong parameter is told now; what it shows and accepts, how fast and how large."""
     from wmplay.games import make, pace, specs
 
     environment = make(base, **params)
     try:
         observation, action = specs(environment)
-        return observation.kind, str(action), pace(environment, base)
+        seen = {"observation": observation.kind, "actions": str(action), "fps": pace(environment, base)}
+        return {**seen, "frame": list(observation.shape[:2] if observation.kind == "frame" else base.frame)}
     finally:
         environment.close()
 

@@ -44,13 +44,10 @@ def find_game(name: str, suggestions: Sequence[str] = ()) -> Game:
     raise NotFoundError(f"There is no game {name!r}; {hint} Any Gymnasium id or module:Class works too.")
 
 
-def save_variant(
-    name: str, game: Game | str, params: Mapping[str, Any], observation: str = "", actions: str = "", fps: int = 0
-) -> Game:
+def save_variant(name: str, game: Game | str, params: Mapping[str, Any], seen: Mapping[str, Any] | None = None) -> Game:
     """Keep a game with these parameters under a name, from now on a game everywhere; replaces a variant of that name.
 
-    observation, actions, fps: what the variant shows and accepts, and how fast, where it was tried and differs from its
-    base.
+    seen: `observation`, `actions`, `fps` and `frame` of the variant, where it was tried; else those of its base.
     """
     paths.check_name(name, "variant")
     base = find_game(game) if isinstance(game, str) else game
@@ -58,13 +55,8 @@ def save_variant(
         raise UsageError(f"{name!r} is a game of wmplay's own; give the variant another name.")
     if base.short == name:
         raise UsageError(f"A variant cannot be a variant of itself; give it another name than {name!r}.")
-    entry = {
-        "game": base.short or base.id,
-        "params": dict(params),
-        "observation": observation or base.observation,
-        "actions": actions or base.actions,
-        "fps": fps or base.fps,
-    }
+    known = {"observation": base.observation, "actions": base.actions, "fps": base.fps, "frame": list(base.frame)}
+    entry = {"game": base.short or base.id, "params": dict(params), **known, **(seen or {})}
     atomic.write_json(_file(), {"schema": 1, "variants": {**_stored(), name: entry}})
     return find_game(name)
 
@@ -129,4 +121,5 @@ def _variant(name: str, depth: int = 0) -> Game | None:
         observation=entry.get("observation") or base.observation,
         actions=entry.get("actions") or base.actions,
         fps=entry.get("fps") or base.fps,
+        frame=tuple(entry.get("frame") or base.frame),
     )
