@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
-from envs.errors import GameError, ParameterError
+from envs.errors import GameError, MissingGame, ParameterError
 from wmplay.agents.protocol import Agent
 from wmplay.core.catalog import PLAYERS, Game, load
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
@@ -69,7 +69,8 @@ def make(
 
             env = make_game(game.id, render_mode=render_mode, **settings)
     except GameError as why:
-        kind = UsageError if isinstance(why, ParameterError) else WmplayError
+        known = NotFoundError if isinstance(why, MissingGame) else WmplayError
+        kind = UsageError if isinstance(why, ParameterError) else known
         raise kind(str(why)) from why
     except (gymnasium.error.Error, ValueError, TypeError, ImportError, AttributeError) as why:
         raise _unmade(game, why, settings) from why

@@ -17,7 +17,7 @@ import envs
 from envs.adapters.blame import blame, line_of
 from envs.adapters.own_class import adapt_instance
 from envs.adapters.parameters import unknown_parameter
-from envs.errors import GameError, ParameterError
+from envs.errors import GameError, MissingGame, ParameterError
 
 # Well-known games that live in packages of their own: start of the id, module to import, what to install.
 _PACKAGES = (
@@ -51,7 +51,7 @@ def make_raw(spec: str, render_mode: str | None, params: dict[str, Any]) -> gymn
     except error.UnregisteredEnv as why:
         near = near_ids(spec)
         hint = f"Did you mean {' or '.join(near)}?" if near else _one_line(why)
-        raise GameError(f"Gymnasium knows no game {spec!r}. {hint}") from why
+        raise MissingGame(f"Gymnasium knows no game {spec!r}. {hint}") from why
     except ModuleNotFoundError as why:
         raise GameError(f"{spec} needs the module {why.name}; try: pip install {_pip_name(why.name)}") from why
     except error.Error as why:
@@ -91,7 +91,7 @@ def _make_class(module_name: str, name: str, spec: str, params: dict[str, Any]) 
         classes = [n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
         near = difflib.get_close_matches(name, classes, 3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(classes[:20]) or 'none'}."
-        raise GameError(f"{module_name} has no class {name!r}; {hint}")
+        raise MissingGame(f"{module_name} has no class {name!r}; {hint}")
     maker = getattr(module, name)
     if not callable(maker):
         raise GameError(f"{spec} is a {type(maker).__name__}, not a class.")
@@ -116,7 +116,7 @@ def _load(name: str) -> ModuleType:
     path = Path(name)
     if path.suffix == ".py":
         if not path.is_file():
-            raise GameError(f"There is no file {name}.")
+            raise MissingGame(f"There is no file {name}.")
         # Under its own name and with its folder on the path, as if it were run from there.
         folder, name = str(path.resolve().parent), path.stem
     else:
@@ -127,7 +127,7 @@ def _load(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as why:
         if why.name is not None and (name == why.name or name.startswith(why.name + ".")):
-            raise GameError(f"There is no module {name!r}, neither in {folder} nor installed.") from why
+            raise MissingGame(f"There is no module {name!r}, neither in {folder} nor installed.") from why
         line = line_of(why)
         raise GameError(f"{name} needs the module {why.name}{line}; try: pip install {_pip_name(why.name)}") from why
     except SyntaxError as why:

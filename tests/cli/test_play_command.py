@@ -47,6 +47,7 @@ def test_scripted_play_is_recorded(run_cli: Callable, home: Path) -> None:
     assert done.code == 0, done.stderr
     data = Dataset(home / "episodes" / "cartpole" / "watched")
     assert data.rows == 41 and data.episodes[0].seed == 5 and data.episodes[0].player == "balancer"
+    assert "Kept 40 steps in watched: wmplay train cartpole --data watched" in done.stderr, "what to do with it now"
 
 
 def test_parameters_reach_the_game(run_cli: Callable, home: Path) -> None:
@@ -64,8 +65,11 @@ def test_parameters_reach_the_game(run_cli: Callable, home: Path) -> None:
     [
         (("play", "grid_wrld"), 3, "grid_world"),
         (("play", "grid_world", "--agent", "nobody", "--steps", "1"), 3, "walker"),
+        (("play", "CartPole-v9", "--steps", "1"), 3, "CartPole-v1"),
+        (("play", "nothing.py:Maze", "--steps", "1"), 3, "no file"),
+        (("play", "nothing:Maze", "--steps", "1"), 3, "no module"),
         (("play", "grid_world", "--param", "size"), 2, "key=value"),
-        (("play", "grid_world", "--param", "size=99"), 1, "size"),
+        (("play", "grid_world", "--param", "size=99"), 2, "size"),
         (("play", "grid_world", "--screenshot", "a.jpg"), 2, ".png"),
         (("play", "grid_world", "--terminal"), 2, "needs a terminal"),
         (("dream", "nowhere"), 3, "nowhere"),

@@ -50,6 +50,14 @@ def test_held_keys_act_and_the_newest_frame_is_shown(open_session: Open) -> None
     assert hud(session)["step"] == "3" and hud(session)["return"] == "1.00" and hud(session)["driver"] == "you"
 
 
+def test_an_action_is_shown_by_its_name(open_session: Open) -> None:
+    """Nobody knows what action 1 is."""
+    keys = GameKeys({frozenset({"left"}): 1}, idle=0, names=("nothing", "push left", "push right"))
+    session = open_session(keys=keys)
+    session.tick({"left"})
+    assert hud(session)["action"] == "push left"
+
+
 def test_a_larger_picture_is_shown_where_the_game_has_one(open_session: Open) -> None:
     session = open_session(TinyGame(render_mode="rgb_array"))
     assert session.view().panels[0].frame.shape == (32, 32, 3)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wmplay.cli.output import say
 from wmplay.core.errors import UsageError, WmplayError
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def play(
     wish = Wish(
         agent=agent, seed=seed, record=record, params=parameters(param or []), device=device, large=not terminal
     )
-    _show(open_game(game, wish), terminal, steps, screenshot, after)
+    session = open_game(game, wish)
+    _show(session, terminal, steps, screenshot, after)
+    for name, count in session.kept.items():
+        say(f"Kept {count:,} steps in {name}: wmplay train {game} --data {name} --slot NAME learns from them.")
 
 
 def dream(

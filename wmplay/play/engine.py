@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,6 +58,7 @@ class Engine:
         self.notice = ""
         self._notice_until = math.inf
         self._recording: Recording | None = None
+        self.kept: Counter[str] = Counter()  # dataset -> steps that this session brought into it
         self._episode = 0
         self._gaps: deque[float] = deque(maxlen=30)
         self._stepped_at: float | None = None

@@ -25,7 +25,8 @@ Hud = tuple[tuple[Item, ...], ...]
 class Status:
     """The figures of a session at one moment. None: this world does not have it.
 
-    seconds: real time played since the last reset. action: the action taken last, as numbers.
+    seconds: real time played since the last reset. action: the action taken last, as numbers, and what it is
+    called where it has a name.
     """
 
     steps: int
@@ -41,6 +42,7 @@ class Status:
     recording: str | None = None
     recorded_steps: int = 0
     action: tuple[float, ...] | None = None
+    action_name: str = ""
     discrete: bool = True
 
 
@@ -66,7 +68,7 @@ def columns(status: Status, extra: tuple[Item, ...] = ()) -> Hud:
         world.append(Item("seed", str(status.seed), "quiet"))
     hands = [Item("driver", status.driver, "plain" if status.driver == "you" else "good")]
     if status.action is not None:
-        hands.append(Item("action", action_text(status.action, status.discrete), "quiet"))
+        hands.append(Item("action", status.action_name or action_text(status.action, status.discrete), "quiet"))
     if status.recording is not None:
         hands.append(Item("● rec", f"{status.recording} {status.recorded_steps:,}", "alert"))
     return tuple(episode), tuple(world), tuple(hands), *((extra,) if extra else ())

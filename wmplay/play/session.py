@@ -59,8 +59,13 @@ class Session(Engine):
             recording=self._recording.name if self._recording else None,
             recorded_steps=self._recording.steps if self._recording else 0,
             action=None if self._action is None else tuple(np.atleast_1d(self._action).tolist()),
+            action_name=self._action_name(),
             discrete=self.controls.action.kind != "box",
         )
+
+    def _action_name(self) -> str:
+        names = self.controls.keys.names
+        return names[int(self._action)] if names and self._action is not None else ""
 
     def view(self) -> View:
         """What to draw now; always the newest frame."""
@@ -144,8 +149,7 @@ class Session(Engine):
         """Start keeping what is played, from this very frame on, or stop."""
         if self._recording is not None:
             self.say(f"kept {self._recording.steps:,} steps in {self._recording.name}", 3.0)
-            self._recording.close()
-            self._recording = None
+            self._stop_recording()
             return
         try:
             self.start_recording()
@@ -159,6 +163,12 @@ class Session(Engine):
         # In the middle of an episode the seed no longer says how it began.
         self._begin_recording(self.seed if self.steps == 0 else None)
         self.say(f"recording {self._recording.name}")
+
+    def _stop_recording(self) -> None:
+        if self._recording is not None:
+            self._recording.close()
+            self.kept[self._recording.name] += self._recording.steps
+            self._recording = None
 
     # --- going back ---------------------------------------------------------------------------------------------------
 
@@ -180,7 +190,5 @@ class Session(Engine):
 
     def close(self) -> None:
         """Finish the recording and let go of the world."""
-        if self._recording is not None:
-            self._recording.close()
-            self._recording = None
+        self._stop_recording()
         self.env.close()

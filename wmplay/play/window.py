@@ -33,6 +33,8 @@ def open_display() -> None:
     displays = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.platform.startswith("linux") and not (named or displays):
         raise WmplayError(NO_DISPLAY)
+    for system in ("X11", "WAYLAND"):  # by which the desktop names and groups its windows
+        os.environ.setdefault(f"SDL_VIDEO_{system}_WMCLASS", "wmplay")
     try:
         pygame.display.init()
     except pygame.error as why:

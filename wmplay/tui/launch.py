@@ -46,6 +46,8 @@ def in_this_terminal(args: Sequence[str]) -> tuple[int, str]:
 
     It draws on stderr, so that its errors cannot be caught: they stay on the screen until the person has read them.
     """
+    sys.stderr.write(f"{shown(args)} opens here…\n")
+    sys.stderr.flush()
     try:
         code = subprocess.run(argv(args), check=False).returncode
     except OSError as error:
