@@ -14,6 +14,8 @@ from wmplay.core import slots
 from wmplay.core.errors import WmplayError
 from wmplay.evaluate import truths
 from wmplay.evaluate.beside import measure_beside
+from wmplay.evaluate.chances import can_measure as has_dice
+from wmplay.evaluate.chances import measure_chances
 from wmplay.evaluate.fidelity import HORIZONS, Card, measure
 from wmplay.evaluate.following import measure_following
 from wmplay.evaluate.outcomes import measure_outcomes
@@ -82,6 +84,7 @@ def make_report(subject: Subject, full: bool = False, seed: int = 0, narrate: Na
     narrate("the agent in the dream and in the game", None)
     count, steps = GAP_FULL if full else GAP
     report["gap"] = measure_gap(subject, count, min(steps, game.horizon), seed)
+    report["chances"] = measure_chances(subject, subject.regimes["player"], seed) if has_dice(subject) else None
     report["staying_power"] = report["can_you_tell"] = None
     if full:
         report["staying_power"] = _staying(subject, seed, narrate)

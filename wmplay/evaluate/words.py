@@ -39,6 +39,10 @@ def sentences(report: dict[str, Any]) -> list[str]:
             else "End: none in this play, and none foretold."
         )
         told.append(f"Reward ({regime}): mean error {_plain(row['reward_error'])}, {usual}. {ends}")
+    dice = report.get("chances")
+    if dice:
+        ways = ", ".join(f"{way} {_share(dice['dream'][way])} (game {odds:.0%})" for way, odds in dice["game"].items())
+        told.append(f"Chance: of {dice['n']} moves with room on all sides went {ways}.")
     for keys, row in (report.get("staying_power") or {}).items():
         told.append(
             f"Staying power ({keys} keys): {_share(row['share'])} of {row['n']} dreams are still the game after "
