@@ -42,9 +42,10 @@ def test_a_dream_that_never_slips_is_found_out() -> None:
 
 
 def test_a_dream_that_goes_astray_is_found_out() -> None:
-    """Backwards is no way that the game ever goes."""
+    """Backwards is no way that the game ever goes, nor does it stand still where there is room."""
     found = measure_chances(subject(PerfectGrid(noise=0.3)), grid_starts())
-    assert found is not None and 0.25 < found["dream"]["back"][0] < 0.35
+    assert found is not None
+    assert 0.25 < found["dream"]["back"][0] + found["dream"]["elsewhere"][0] < 0.35
 
 
 def test_a_game_without_dice_has_none_to_measure() -> None:
