@@ -72,6 +72,13 @@ def test_nothing_is_left_of_a_training_that_could_not_start(typed: Typed, home: 
     assert typed("slots", "show", "x")[0] == 3
 
 
+def test_nothing_is_left_of_a_collecting_that_could_not_start(typed: Typed, home: Path) -> None:
+    """Else an empty dataset, which nobody asked for, stands in every list."""
+    for player in ("nobody", "driver"):
+        assert typed("collect", "grid_world", "--steps", "10", "--agent", player)[0] == 2
+    assert not (home / "episodes" / "grid_world" / "collected").exists()
+
+
 def test_comparing_with_a_slot_that_is_not_there_is_told_before_the_measuring(
     typed: Typed, make_slot: Callable[..., Path]
 ) -> None:

@@ -52,7 +52,7 @@ def play(
     )
     session = open_game(game, wish)
     _show(session, terminal, steps, screenshot, after)
-    for name, count in session.kept.items():
+    for name, count in (+session.kept).items():
         say(f"Kept {count:,} steps in {name}: wmplay train {game} --data {name} --slot NAME learns from them.")
 
 

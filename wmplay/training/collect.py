@@ -82,6 +82,9 @@ def collecting(
     env = games.make_vec(game, streams(game, frames - there), apart=True)
     try:
         observation, action = games.specs(env)
+        parts = plan(game, frames - there, players, noise, mixed=not held_out)
+        for part in parts:
+            games.make_player(part.player, game, action, part.noise)  # a mistyped one leaves no dataset behind
         info = (folder, game.short or game.id, dict(game.params), observation, action, held_out)
         with Recorder(*info, mark=mark["recorder"] if mark else None) as recorder:
             if mark is None:  # killed in its first seconds it begins anew, and not behind what those have left
@@ -89,7 +92,7 @@ def collecting(
                 write_mark(folder, order, {**place, "recorder": recorder.mark(), "session": None})
             player_names = list(PLAYERS)
             done = there
-            for number, part in enumerate(plan(game, frames - there, players, noise, mixed=not held_out)):
+            for number, part in enumerate(parts):
                 if mark and number < mark["part"]:
                     continue
                 base = (player_names.index(part.player) * _SEEDS_PER_PLAYER + seed * 10_007 + episodes) % 900_000
