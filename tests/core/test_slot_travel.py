@@ -31,6 +31,18 @@ def exported(make_slot: MakeSlot, tmp_path: Path) -> Path:
     return export_slot("one", tmp_path / "one.wmplay")
 
 
+def test_a_slot_whose_card_is_damaged_dreams_all_the_same(make_slot: MakeSlot) -> None:
+    """Hours of training would be out of reach for want of a picture; `verify` still tells, and a copy needs it whole."""
+    path = make_slot("one")
+    save_slot(path, {}, {"report/report.json": b"{}", "thumb.png": b"picture"})
+    (path / "report" / "report.json").write_bytes(b"")
+    (path / "thumb.png").unlink()
+    assert find_slot("one").ok
+    assert any("report.json is cut short" in problem for problem in verify_slot("one"))
+    with pytest.raises(WmplayError, match="damaged"):
+        export_slot("one", path.parent / "one.wmplay")
+
+
 def rewrite(file: Path, **changes: bytes | None) -> Path:
     """The archive with entries added, replaced or (None) left out; the manifest follows unless it is given."""
     with zipfile.ZipFile(file) as archive:

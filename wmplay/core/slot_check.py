@@ -13,10 +13,15 @@ from wmplay.core.slot_store import digest, read_slot_json, reading, safe_relativ
 
 _WORDS = ("game", "family", "preset")
 _OBJECTS = ("config", "observation", "action", "files")
+# Pictures and the report card: without them a slot dreams all the same, and `wmplay eval` makes them anew.
+_SPARE = ("report/", "preview.gif", "thumb.png")
 
 
-def quick_problem(path: Path, meta: Mapping[str, Any]) -> str | None:
-    """What is wrong at a glance (fields, files missing or of another size), without reading any file."""
+def quick_problem(path: Path, meta: Mapping[str, Any], spare: bool = True) -> str | None:
+    """What is wrong at a glance (fields, files missing or of another size), without reading any file.
+
+    spare: also with those that can be done without.
+    """
     for key in (*_WORDS, *_OBJECTS):
         if not isinstance(meta.get(key), str if key in _WORDS else dict):
             return f"slot.json does not say its {key}."
@@ -28,6 +33,8 @@ def quick_problem(path: Path, meta: Mapping[str, Any]) -> str | None:
         file = path / name
         if _linked(path, name):
             return f"{name} is a link, which a slot may not hold."
+        if not spare and name.startswith(_SPARE):
+            continue
         if not file.is_file():
             return f"{name} is missing."
         if file.stat().st_size != entry["size"]:

@@ -81,7 +81,7 @@ def read_slot(path: Path, again: bool = True) -> SlotInfo:
         default = getattr(info, key)
         if value is not None and (default is None or isinstance(value, type(default))):
             setattr(info, key, value)
-    info.why = quick_problem(path, meta)
+    info.why = quick_problem(path, meta, spare=False)
     if info.why is not None and again:
         # Perhaps seen in the middle of a save: look once more with saves held off.
         try:
