@@ -32,7 +32,7 @@ def exported(make_slot: MakeSlot, tmp_path: Path) -> Path:
 
 
 def test_a_slot_whose_card_is_damaged_dreams_all_the_same(make_slot: MakeSlot) -> None:
-    """Hours of training would be out of reach for want of a picture; `verify` still tells, and a copy needs it whole."""
+    """Hours of training would be lost for want of a picture; `verify` still tells, and a copy needs it whole."""
     path = make_slot("one")
     save_slot(path, {}, {"report/report.json": b"{}", "thumb.png": b"picture"})
     (path / "report" / "report.json").write_bytes(b"")
