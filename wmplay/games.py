@@ -157,9 +157,10 @@ def to_space(spec: ObservationSpec | ActionSpec) -> spaces.Space:
     return space_of(spaces, spec)
 
 
-def drawing(game: Game) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The function float32 [B, S] -> uint8 [B, H, W, 3] that draws the states of a vector game, if it has one."""
-    return load(game.draw) if game.draw else None
+def drawing(game: Game) -> Callable[[np.ndarray], np.ndarray]:
+    """The function float32 [B, S] -> uint8 [B, H, W, 3] that draws the states of a vector game: its own, else bars."""
+    draw: Callable[[np.ndarray], np.ndarray] = load(game.draw or "envs.bars:draw_bars")
+    return draw
 
 
 def make_player(

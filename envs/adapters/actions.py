@@ -10,6 +10,8 @@ from envs.errors import GameError
 
 # A MultiDiscrete of at most so many combinations becomes one Discrete: simpler to learn and to give keys to.
 MOST_COMBINATIONS = 64
+# Some games write an open bound as the largest number there is; no action that is meant lies out here.
+OPEN = 1e6
 Convert = Callable[[Any], Any]
 
 
@@ -38,8 +40,9 @@ def adapt_actions(space: spaces.Space[Any], name: str) -> tuple[spaces.Space[Any
         # An open bound becomes ±1, or ±1 beyond the other bound: something that keys and random players can reach.
         low = space.low.ravel().astype(np.float32)
         high = space.high.ravel().astype(np.float32)
-        low = np.where(np.isfinite(low), low, np.where(np.isfinite(high), np.minimum(high - 1, -1), -1))
-        high = np.where(np.isfinite(high), high, np.maximum(low + 1, 1))
+        low_given, high_given = np.abs(low) < OPEN, np.abs(high) < OPEN
+        low = np.where(low_given, low, np.where(high_given, np.minimum(high - 1, -1), -1))
+        high = np.where(high_given, high, np.maximum(low + 1, 1))
         box_shape, box_dtype = space.shape, space.dtype
         return (
             spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32),

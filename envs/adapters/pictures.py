@@ -22,7 +22,8 @@ def resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     method = Image.Resampling.BICUBIC if grows else Image.Resampling.BOX
     if grows and size % height == 0 and size % width == 0:
         method = Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize((size, size), method))
+    # A copy: what Pillow hands out cannot be written to, and torch warns of that.
+    return np.array(Image.fromarray(np.ascontiguousarray(picture)).resize((size, size), method))
 
 
 def picture_reader(space: spaces.Space[Any]) -> Callable[[Any], NDArray[np.uint8]] | None:

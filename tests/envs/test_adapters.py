@@ -14,6 +14,7 @@ from gymnasium.utils.env_checker import check_env
 from envs.adapters import ApartGames, GameError, action_names, make_game, make_game_vec, propose_keys
 from envs.adapters.actions import adapt_actions
 from envs.adapters.pictures import picture_reader, resize
+from envs.bars import draw_bars
 
 HERE = Path(__file__).parent
 
@@ -118,6 +119,8 @@ def test_actions_are_translated() -> None:
     many, convert = adapt_actions(spaces.MultiDiscrete([[5, 5], [5, 5]], start=np.ones((2, 2), int)), "x")
     assert many == spaces.MultiDiscrete([5, 5, 5, 5])
     assert convert(np.array([0, 1, 2, 3])).tolist() == [[1, 2], [3, 4]]
+    huge, _ = adapt_actions(spaces.Box(-3e38, 3e38, (2,)), "x")
+    assert huge == spaces.Box(-1, 1, (2,)), "an open bound, however it is written"
     binary, convert = adapt_actions(spaces.MultiBinary(3), "x")
     assert binary == spaces.Discrete(8)
     assert convert(5).tolist() == [1, 0, 1]
@@ -239,8 +242,19 @@ def test_resizing_keeps_thin_things() -> None:
     picture = np.zeros((210, 160, 3), np.uint8)
     picture[101, 81] = 255
     assert resize(picture, 64).max() > 20
+    assert resize(picture, 64).flags.writeable, "torch complains to the user of frames that are not"
     small = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     assert (resize(small, 64) == small.repeat(16, 0).repeat(16, 1)).all()
+
+
+def test_numbers_are_drawn_as_bars() -> None:
+    """A game that draws nothing could not be played, nor its dream be seen."""
+    up, down, flat = draw_bars(np.array([[0.5], [-np.inf], [0.0]]))
+    assert up.shape == (64, 64, 3) and up.dtype == np.uint8
+    assert (up[:16] == up[0, 0]).all() and (up[24:32, 10] != up[0, 0]).all(), "up from the middle"
+    assert (down[:31] == down[0, 0]).all() and (down[33:60, 10] != down[0, 0]).all()
+    assert len(np.unique(flat.reshape(-1, 3), axis=0)) == 2, "the background and the line of nothing"
+    assert draw_bars(np.random.default_rng(0).normal(size=(2, 500))).shape == (2, 64, 64, 3)
 
 
 class Named(gymnasium.Env):

@@ -154,11 +154,18 @@ def test_a_dream_can_be_rewound_and_branched(open_session: Open) -> None:
     assert session.steps == 0, "back to the beginning and no further"
 
 
-def test_a_world_without_a_picture_is_refused_in_words(open_session: Open) -> None:
+def test_a_world_of_numbers_shows_bars_and_one_of_neither_is_refused_in_words(open_session: Open) -> None:
+    """Many a game draws nothing, and its player would see nothing of it."""
+
+    class Numbers(TinyGame):
+        def _frame(self) -> np.ndarray:
+            return np.ones(4, np.float32)
+
     class Blind(TinyGame):
         def _frame(self) -> np.ndarray:
-            return np.zeros(4, np.float32)
+            return np.zeros((4, 4), np.float32)
 
+    assert open_session(Numbers()).view().panels[0].frame.std() > 0
     with pytest.raises(WmplayError, match="no picture"):
         open_session(Blind())
 

@@ -6,12 +6,15 @@ import errno
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
-from tests.training.helpers import MemoryLog, loop, order
+from tests.training.helpers import MemoryLog, loop, order, weights
 from wmplay import games
 from wmplay.core import atomic, slots
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
+from wmplay.dreams import DreamEnv
 from wmplay.training import checkpoint
 from wmplay.training.start import Order, prepare
 
@@ -97,3 +100,31 @@ def test_a_strangers_dream_runs_at_the_pace_of_its_game(home: Path) -> None:
     """Acrobot is shown 15 times a second; at the usual 30 its dream would be twice too fast to play."""
     path, _ = order("Acrobot-v1", "vae_mdn", "swing")
     assert games.of_slot(path).fps == 15
+
+
+NUMBERS = """
+import gymnasium, numpy as np
+class Numbers(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (3,), np.float32)
+    action_space = gymnasium.spaces.Box(np.float32([-np.inf, 0.5]), np.float32([np.inf, 0.5]))
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.t = 0
+        return self.np_random.normal(size=3).astype(np.float32), {}
+    def step(self, action):
+        self.t += 1
+        return self.np_random.normal(size=3).astype(np.float32), float(action[0]), self.t >= 30, False, {}
+"""
+
+
+@pytest.mark.parametrize("agent", ["policy_gradient", "evolution"])
+def test_a_game_of_numbers_alone_is_learned_and_dreamt(home: Path, tmp_path: Path, agent: str) -> None:
+    """It draws nothing, one of its actions has no bounds and another no choice: all that Gymnasium allows."""
+    (tmp_path / "numbers_alone.py").write_text(NUMBERS)
+    path, settings = order(f"{tmp_path / 'numbers_alone.py'}:Numbers", "state_vae", "x", agent=agent)
+    assert loop(path, settings).run() == "done"
+    assert all(torch.isfinite(tensor).all() for tensor in weights(path, "agent.safetensors").values())
+    dream = DreamEnv("x", render_mode="rgb_array")
+    dream.reset(seed=0)
+    dream.step(np.array([0.3, 0.5], np.float32))
+    assert dream.frame().shape == (64, 64, 3) and dream.frame().std() > 0

@@ -58,7 +58,8 @@ def from_action(taken: Tensor, action: ActionSpec, squash: tuple[str, ...]) -> T
     entries = []
     for index, how in enumerate(squash):
         low, high = action.low[index], action.high[index]
-        share = ((taken[..., index].float() - low) / (high - low)).clamp(0.03, 0.97)
+        # An entry that can only be one value means nothing, whatever is put out for it.
+        share = ((taken[..., index].float() - low) / ((high - low) or 1.0)).clamp(0.03, 0.97)
         if how == "sigmoid":
             entries.append(torch.logit(share))
         elif how == "cut":

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.bars import draw_bars
 from wmplay.agents.protocol import Agent
 from wmplay.core.errors import WmplayError
 from wmplay.play.controls import Controls, Pointer
@@ -156,10 +157,12 @@ class Engine:
         self._stepped_at = now
 
     def _look(self) -> None:
-        """Take the newest picture: what the world renders, else its observation."""
+        """Take the newest picture: what the world renders, else its observation, numbers as bars."""
         small = not self.settings.large and self.observation.ndim == 3
         picture = self.env.render() if self.env.render_mode == "rgb_array" and not small else None
         frame = self.observation if picture is None else np.asarray(picture)
+        if frame.ndim == 1:
+            frame = draw_bars(frame[None])[0]
         if frame.ndim != 3 or frame.dtype != np.uint8:
             raise WmplayError(f"{self.settings.title} has no picture: it neither renders rgb_array nor shows frames.")
         self._frame = frame

@@ -184,7 +184,7 @@ def open_twin(slot: str, wish: Wish) -> Twin:
     params = {**game.params, **info.game_params}
     env = games.make(game, seed=wish.seed, **params)
     observation, action = games.specs(env)
-    drawing = games.drawing(game)
+    drawing = games.drawing(game) if observation.kind == "vector" else None
     driver = wish.agent or (slot if info.agent else game.expert)
     settings = Settings(
         title=f"{dream.slot} · twin of {game.title}",
