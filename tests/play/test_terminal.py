@@ -117,6 +117,19 @@ async def test_the_twin_shows_three_pictures_and_the_curve(clock: Clock) -> None
         assert "alone for" in said(app, "strip")
 
 
+@pytest.mark.parametrize("width", [110, 111, 112])
+async def test_the_twins_pictures_are_of_one_size(clock: Clock, width: int) -> None:
+    """Real and dream cannot be compared by eye where one is larger than the other, also after a change of size."""
+    settings = Settings("twin", 50.0, seed=7, clock=clock)
+    session = Twin(TinyGame(), TinyDream(off=4), Controls(KEYS, ACTION, 50.0), settings, lambda seen: seen)
+    app = PlayTerminal(session)
+    async with app.run_test(size=(80, 50)) as pilot:
+        await pilot.resize_terminal(width, 50)
+        await pilot.pause(0.1)
+        real, dream, difference = (view.picture_region() for view in app.query(HalfBlockView))
+        assert real == dream == difference and real.width >= 24
+
+
 @pytest.mark.parametrize("size", [(40, 10), (30, 8), (60, 17), (90, 22)])
 async def test_a_small_terminal_keeps_the_twins_pictures(clock: Clock, size: tuple[int, int]) -> None:
     """In a corner of a split screen a person still sees real, dream and difference, and how to leave."""

@@ -43,7 +43,7 @@ class PlayTerminal(App[None]):
 
     CSS = """
     Screen { background: #10141b; }
-    #pictures { height: 1fr; }
+    #pictures { height: 1fr; align-horizontal: center; }
     .panel { width: 1fr; height: 1fr; }
     .several { padding: 0 1; }
     .title { height: 1; width: 1fr; text-align: center; color: #d3d8e2; }
@@ -176,6 +176,9 @@ class PlayTerminal(App[None]):
             "strip": room.strip,
         }.items():  # fmt: skip
             self.query_one(f"#{name}").display = bool(shown)
+        if self._several:  # 1fr would make one a cell wider, and its picture larger, than the next
+            for panel in self.query(".several"):
+                panel.styles.width = self.size.width // len(view.panels)
         self.query_one("#strip").styles.height = max(room.strip, 1)
         self.screen.set_class(self.size.width < NARROW, "narrow")
         self._draw(hud=True, now=True)
