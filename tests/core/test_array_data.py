@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from core.conftest import VECTOR, record
 from wmplay.core import paths
 from wmplay.core.data_transfer import export_dataset, import_dataset
 from wmplay.core.episodes import Dataset
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
+from wmplay.core.spaces import ActionSpec
 from wmplay.core.variants import find_game
 
 
@@ -191,3 +194,21 @@ def test_minari_out_and_in_again(home: Path, tmp_path: Path, monkeypatch: pytest
     assert (one.read(0, 99) == two.read(0, 99)).all()
     assert (one.actions == two.actions).all()
     assert (one.flags == two.flags).all()
+
+
+def test_minari_actions_without_bounds_are_given_those_of_the_data(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A controller spreads what it puts out over the bounds: over infinite ones it would do nothing but NaN."""
+    actions = np.array([[0.5, 0.1], [-3.0, 0.2], [0.0, 0.9]], np.float32)
+    ends = np.array([False, False, True])
+    episode = SimpleNamespace(
+        observations=np.zeros((4, 2), np.float32), actions=actions, rewards=np.zeros(3),
+        terminations=ends, truncations=ends & False,
+    )  # fmt: skip
+    data = SimpleNamespace(
+        observation_space=spaces.Box(-1, 1, (2,)), iterate_episodes=lambda: iter([episode]),
+        action_space=spaces.Box(np.float32([-np.inf, 0]), np.float32([np.inf, np.inf])),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "minari", SimpleNamespace(load_dataset=lambda _: data))
+    folder, problems = import_dataset("minari:some/data-v0", "my_robot", "mine")
+    assert problems == []
+    assert Dataset(folder).action == ActionSpec("box", low=(-3.0, 0.0), high=(1.0, 1.0))

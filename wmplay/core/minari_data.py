@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ def read_minari(name: str) -> ArrayData:
     except (FileNotFoundError, ValueError, KeyError) as why:
         raise NotFoundError(f"There is no Minari dataset {name!r} on this machine ({why}).") from why
     observation, action = _observation(data.observation_space, name), _action(data.action_space, name)
+    if not np.isfinite([*action.low, *action.high]).all():
+        action = _bounded(action, (np.asarray(episode.actions) for episode in data.iterate_episodes()))
 
     def episodes() -> Iterator[Play]:
         for episode in data.iterate_episodes():
@@ -98,3 +100,14 @@ def _action(space: Any, name: str) -> ActionSpec:
     raise WmplayError(
         f"wmplay acts through Discrete, MultiDiscrete or Box([A]); the Minari dataset {name} has {space}."
     )
+
+
+def _bounded(action: ActionSpec, taken: Iterable[np.ndarray]) -> ActionSpec:
+    """A box whose open bounds are −1 and 1, or wider where the actions taken [n, A] are: as for plain arrays."""
+    low, high = np.full(action.shape, -1.0), np.full(action.shape, 1.0)
+    for actions in taken:
+        if len(actions):
+            low, high = np.fmin(low, actions.min(0)), np.fmax(high, actions.max(0))
+    lows, highs = np.array(action.low), np.array(action.high)
+    low, high = np.where(np.isfinite(lows), lows, low), np.where(np.isfinite(highs), highs, high)
+    return ActionSpec("box", low=tuple(low.tolist()), high=tuple(high.tolist()))

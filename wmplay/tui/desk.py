@@ -11,7 +11,7 @@ from wmplay.tui import launch, targets
 from wmplay.tui.messages import CommandEnded
 from wmplay.tui.snapshot import Snapshot, Subject
 from wmplay.tui.targets import How, Order, Refusal
-from wmplay.tui.text import size
+from wmplay.tui.text import plain_name, size
 
 if TYPE_CHECKING:
     from wmplay.tui.app import WmplayApp
@@ -104,10 +104,8 @@ class Desk:
             name, *params = text.split()
             return ("games", "save", name, game.short, *(part for param in params for part in ("--param", param)))
 
-        self._ask(
-            f"Save a variant of {game.title}", "Name, then parameters as name=value", f"{game.short}-2 {held}", "call",
-            line,
-        )  # fmt: skip
+        given = f"{plain_name(game.short)}-2 {held}"
+        self._ask(f"Save a variant of {game.title}", "Name, then parameters as name=value", given, "call", line)
 
     def _copy(self, state: Snapshot, subject: Subject | None) -> None:
         slot = targets.slot_of(state, subject)

@@ -17,6 +17,11 @@ STATE_GLYPHS = {
 PARTS = " ▏▎▍▌▋▊▉█"
 
 
+def plain_name(game: str) -> str:
+    """ALE/Pong-v5 → ALE-Pong-v5: a game's name in the letters that slots and variants are named in."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in game).strip("-.")
+
+
 def count(value: float) -> str:
     """1234567 → 1.2M."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
