@@ -16,6 +16,7 @@ from wmplay.tui.screens.menu import Menu
 from wmplay.tui.screens.prompt import Confirm, Prompt
 from wmplay.tui.screens.textbox import TextBox
 from wmplay.tui.screens.train_form import TrainForm
+from wmplay.tui.text import plain_name
 
 STARTS = [
     ("game", "car_racing", "p", ("task", ("play", "car_racing"))),
@@ -83,6 +84,11 @@ async def test_a_question_answered_becomes_a_command(opened, started, press, wha
         await view.pilot.press("enter")
         await view.until(lambda: bool(started.commands), what)
     assert started.commands == [(how, args)]
+
+
+def test_a_strangers_variant_is_proposed_a_name_that_can_be_one() -> None:
+    """The first thing a person sees in the box would be refused."""
+    assert [plain_name(game) for game in ("ALE/Pong-v5", "maze.py:Maze")] == ["ALE-Pong-v5", "maze.py-Maze"]
 
 
 FURTHER = (
