@@ -18,6 +18,8 @@ from wmplay.core.runs import RUN_FILE, RunStore
 
 # Figures worth a place in one line, in this order.
 _SHOWN = ("loss", "reconstruction", "nll", "kl", "reward", "return")
+# Cells of the bar, and of what stands between it, the phase and the figures (spinner, percentage, spaces).
+_BAR, _BETWEEN = 20, 9
 
 
 def watch(job_id: str, why: Mapping[str, str] = MappingProxyType({})) -> JobInfo:
@@ -28,15 +30,17 @@ def watch(job_id: str, why: Mapping[str, str] = MappingProxyType({})) -> JobInfo
     console = Console(stderr=True)
     if not sys.stderr.isatty():
         return _lines(console, job_id, why)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-               TextColumn("{task.fields[detail]}"))  # fmt: skip
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(_BAR),
+               TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.fields[detail]}"))  # fmt: skip
     with Progress(*columns, console=console, transient=False) as progress:
         task = progress.add_task("starting", total=1.0, detail="")
         job = jobs.find_job(job_id)
         told = 0
         for job in jobs.watch(job_id):
             told = _explain(progress.console, job, why, told)
-            progress.update(task, completed=job.progress, description=_phase(job), detail=_detail(job))
+            phase = _phase(job)
+            detail = figures(job, console.width - len(phase) - _BAR - _BETWEEN)
+            progress.update(task, completed=job.progress, description=phase, detail=detail)
     return job
 
 
@@ -50,7 +54,7 @@ def _lines(console: Console, job_id: str, why: Mapping[str, str]) -> JobInfo:
             line = f"{_phase(job)}: {job.message}" if job.message else _phase(job)
             console.print(line, highlight=False, markup=False, soft_wrap=True)
             said = now
-    console.print(_detail(job), highlight=False, markup=False, soft_wrap=True)
+    console.print(figures(job), highlight=False, markup=False, soft_wrap=True)
     return job
 
 
@@ -73,22 +77,28 @@ def _phase(job: JobInfo) -> str:
     return f"{job.phase} {job.phase_index + 1}/{job.phases}" if job.phase else "starting"
 
 
-def _detail(job: JobInfo) -> str:
-    """Losses, speed and time left in one line; while nothing is measured yet, what the worker says."""
-    parts = []
+def figures(job: JobInfo, room: int | None = None) -> str:
+    """Losses, speed and time left in one line; while nothing is measured yet, what the worker says.
+
+    room: cells there are for it. Where they are too few, losses are left out from the last one on, speed and time stay.
+    """
     try:
         with RunStore(job.path / "train" / RUN_FILE, run=job.id) as store:
             latest = store.latest()
     except WmplayError:
         latest = {}
-    parts += [f"{name} {latest[name]:.4g}" for name in _SHOWN if name in latest]
+    losses = [f"{name} {latest[name]:.4g}" for name in _SHOWN if name in latest]
+    parts = []
     if job.frames_per_second:
         parts.append(f"{job.frames_per_second:,.0f} frames/s")
     if job.seconds_left is not None and job.active:
         parts.append(f"{clock(job.seconds_left)} left")
     if job.message and job.active:
         parts.append(job.message)
-    return " · ".join(parts)
+    while room is not None and len(losses) > 1 and len(" · ".join(losses + parts)) > room:
+        losses.pop()
+    line = " · ".join(losses + parts)
+    return line if room is None or len(line) <= room else line[: max(room - 1, 0)] + "…"
 
 
 def clock(seconds: float) -> str:

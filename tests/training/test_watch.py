@@ -1,0 +1,46 @@
+"""What a person sees who waits for a training: the line must fit, whatever the width of the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.helpers import order
+from wmplay.core.jobs import JobInfo
+from wmplay.core.runs import RunStore
+from wmplay.training.watch import figures
+
+LOSSES = {"loss": 0.9948, "reconstruction": 0.03265, "nll": 0.9869, "kl": 15.49, "reward": 0.004104}
+
+
+@pytest.fixture
+def job(home: Path, monkeypatch: pytest.MonkeyPatch) -> JobInfo:
+    path, _ = order("cartpole", "state_vae", "x")
+
+    class Store(RunStore):
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+        def __exit__(self, *_: object) -> None: ...
+        def latest(self) -> dict[str, float]:
+            return LOSSES
+
+    monkeypatch.setattr("wmplay.training.watch.RunStore", Store)
+    return JobInfo(
+        id="abcd", slot="x", path=path, state="running", phase="memory", phases=3, phase_index=2, progress=0.8,
+        frames_per_second=7904.0, seconds_left=3.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("room", [40, 60, 90, 200])
+def test_speed_and_time_left_stay_in_view(job: JobInfo, room: int) -> None:
+    """A line longer than the terminal squeezes the bar and the percentage out."""
+    line = figures(job, room)
+    assert len(line) <= room
+    assert line.startswith("loss 0.9948") and line.endswith("7,904 frames/s · 0:03 left")
+    assert ("reward" in line) == (room == 200)
+
+
+def test_a_sliver_of_a_terminal_gets_what_fits(job: JobInfo) -> None:
+    assert figures(job, 12) == "loss 0.9948…"
+    assert "reward 0.004104" in figures(job)
