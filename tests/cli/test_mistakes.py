@@ -74,8 +74,8 @@ def test_nothing_is_left_of_a_training_that_could_not_start(typed: Typed, home: 
 
 def test_nothing_is_left_of_a_collecting_that_could_not_start(typed: Typed, home: Path) -> None:
     """Else an empty dataset, which nobody asked for, stands in every list."""
-    for player in ("nobody", "driver"):
-        assert typed("collect", "grid_world", "--steps", "10", "--agent", player)[0] == 2
+    for player, code in (("nobody", 3), ("driver", 2)):
+        assert typed("collect", "grid_world", "--steps", "10", "--agent", player)[0] == code
     assert not (home / "episodes" / "grid_world" / "collected").exists()
 
 

@@ -47,7 +47,7 @@ def test_a_mistake_is_one_sentence(home: Path, run_cli: Callable[..., Any]) -> N
     """No traceback for a slip of the finger."""
     for arguments, code in (
         (("collect", "cartpole", "--steps", "0"), 2),
-        (("collect", "cartpole", "--steps", "10", "--agent", "nobody"), 2),
+        (("collect", "cartpole", "--steps", "10", "--agent", "nobody"), 3),
         (("train", *TINY, "--steps", "5", "--set", "hiden_size=3"), 2),
         (("train", "nothing", "--slot", "x", "--steps", "5"), 3),
     ):

@@ -12,7 +12,7 @@ from wmplay import games
 from wmplay.core import paths
 from wmplay.core.catalog import PLAYERS, Game
 from wmplay.core.episodes import HELD_OUT_SEED, Dataset, Recorder
-from wmplay.core.errors import UsageError, WmplayError
+from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.training.collect_mark import EVERY, drop_mark, read_mark, write_mark
 from wmplay.training.collect_play import Play
 
@@ -36,7 +36,7 @@ def plan(game: Game, frames: int, players: Sequence[str], noise: float | None = 
     """Split `frames` rows evenly over players; if `mixed`, an expert's share over noises unless one is given."""
     unknown = [name for name in players if name not in PLAYERS]
     if unknown:
-        raise UsageError(f"There is no player {unknown[0]!r}; choose one of {', '.join(PLAYERS)}.")
+        raise NotFoundError(f"There is no player {unknown[0]!r}; choose one of {', '.join(PLAYERS)}.")
     if frames < 1 or not players:
         raise UsageError("Collecting needs at least one step and one player.")
     parts = []
