@@ -16,6 +16,14 @@ FOUR = ActionSpec("discrete", n=4)
 SPECS = [CAR, FOUR, ActionSpec("multi", counts=(3, 2))]
 
 
+def learner(spec: ActionSpec) -> tuple[ActorCritic, torch.optim.Optimizer, torch.Generator]:
+    """A small policy on three features, its optimiser and its random numbers, the same each time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ActorCritic(3, spec, 16)
+    return model, torch.optim.Adam(model.parameters(), 1e-2), torch.Generator().manual_seed(0)
+
+
 def test_the_papers_controller_has_867_parameters() -> None:
     """z of 32 and h of 256 to three actions, as in Ha and Schmidhuber's table."""
     assert LinearPolicy(288, CAR).size == 867
@@ -87,11 +95,7 @@ def test_advantages_stop_at_the_end_of_an_episode() -> None:
 @pytest.mark.parametrize("spec", SPECS)
 def test_policy_gradient_learns_what_pays(spec: ActionSpec) -> None:
     """A bandit whose best arm is obvious: after some updates the policy takes it."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = ActorCritic(3, spec, 16)
-    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
-    draws = torch.Generator().manual_seed(0)
+    model, optimiser, draws = learner(spec)
     features = torch.randn(64, 3, generator=draws)
 
     def reward(action: torch.Tensor) -> torch.Tensor:
@@ -113,11 +117,7 @@ def test_policy_gradient_learns_what_pays(spec: ActionSpec) -> None:
 @pytest.mark.parametrize("spec", SPECS)
 def test_imitation_prefers_what_paid(spec: ActionSpec) -> None:
     """A recorded player that does now this, now that: what is copied is what earned something."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = ActorCritic(3, spec, 16)
-    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
-    draws = torch.Generator().manual_seed(0)
+    model, optimiser, draws = learner(spec)
     features = torch.randn(2, 512, 3, generator=draws)
     good = torch.rand(1, 512, generator=draws) > 0.5
     if spec.kind == "box":
@@ -136,11 +136,7 @@ def test_imitation_prefers_what_paid(spec: ActionSpec) -> None:
 
 def test_imitation_leaves_out_the_step_from_one_episode_to_the_next() -> None:
     """It was no action of the player's: learning it would teach to do whatever happens to be recorded there."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = ActorCritic(3, FOUR, 16)
-    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
-    draws = torch.Generator().manual_seed(0)
+    model, optimiser, draws = learner(FOUR)
     real = torch.arange(64).view(8, 8) % 4 > 0
     action = torch.where(real, 2, 0)
     played = Experience(

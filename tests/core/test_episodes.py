@@ -274,9 +274,13 @@ def test_a_ruined_shard_does_not_take_the_others_along(tmp_path: Path) -> None:
 
 
 def test_object_arrays_are_never_unpickled(tmp_path: Path) -> None:
-    folder = record(tmp_path / "a", [3])
-    np.save(folder / "shard-00000" / "actions.npy", np.array([{}] * 4, dtype=object), allow_pickle=True)
+    """A recording from a stranger may carry a program: these few bytes would make a folder if they were loaded."""
+    folder, trap = record(tmp_path / "a", [3]), tmp_path / "sprung"
+    with (folder / "shard-00000" / "actions.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|O", "fortran_order": False, "shape": (4,)})
+        file.write(f"cos\nmkdir\n(V{trap}\ntR.".encode())
     assert "Python objects" in Dataset(folder).problems[0]
+    assert not trap.exists()
 
 
 def test_datasets_are_listed_found_and_deleted_by_name(home: Path) -> None:

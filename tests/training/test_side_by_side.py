@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,14 +52,17 @@ def test_counted_steps_keep_their_proportion(home: Path) -> None:
     assert seen == [(n, -(-n * seconds // firsts)) for n in range(1, firsts + 1)]
 
 
-def test_a_failure_of_the_second_one_is_told(home: Path) -> None:
-    """It happens in a thread of its own; unheard, the run would go on with a memory that no longer learns."""
-    path, settings = order("grid_world", "canvas", "x")
+@pytest.mark.parametrize("budget", [{"steps": 12}, {"steps": None, "minutes": 0.05}])
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_a_failure_of_either_one_is_told(home: Path, which: str, budget: dict[str, Any]) -> None:
+    """Unheard, the run would go on with half a model; and whoever waits for the failed one must not wait for ever."""
+    path, settings = order("grid_world", "canvas", "x", **budget)
     running = loop(path, settings)
+    running.shop.threads = 2
 
     def fail() -> dict[str, float]:
         raise WmplayError("the loss is no number any more")
 
-    pair(running).second.step = fail  # type: ignore[method-assign, assignment]
+    getattr(pair(running), which).step = fail
     with pytest.raises(WmplayError, match="no number"):
         running.run()

@@ -156,7 +156,7 @@ def imitate(
     """Do as a recorded player did, the more so where it did better than usual (Peng et al. 2019, Advantage-Weighted
     Regression), and learn what its play was worth. Once through all real steps [T, N] of `played`.
 
-    played: features [T+1, N, F]; choice holds the game's actions, value is of no meaning.
+    played: features [T+1, N, F]; choice holds the game's actions, value is of no meaning. real: bool [T, N].
     """
     with torch.no_grad():
         value = model(played.features.flatten(0, 1))[1].view(played.features.shape[:2])
@@ -165,7 +165,7 @@ def imitate(
         advantage = advantages(played._replace(reward=reward, going_on=played.going_on * real, value=value))
         target = (advantage + value[:-1]).flatten()
         kept = real.flatten().nonzero().squeeze(-1)
-        flat = advantage.flatten() / (advantage.flatten()[kept].std() + 1e-6)
+        flat = advantage.flatten() / (advantage.flatten()[kept].std(correction=0) + 1e-6)
         weight = flat.clamp(-ADVANTAGE, ADVANTAGE).exp()
         weight = weight / weight[kept].mean()
     features, choice = played.features[:-1].flatten(0, 1), model.choice(played.choice.flatten(0, 1))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wmplay.agents.policy_gradient import Experience
 from wmplay.core.episodes import FIRST, TERMINATED, Dataset
-from wmplay.worlds.protocol import Segment, World
+from wmplay.worlds.protocol import Segment, State, World
 
 LANES = 128
 ROWS_AT_ONCE = 32
@@ -41,7 +41,7 @@ class Recorded:
         self._starts = np.linspace(0, data.rows - self.length, lanes).astype(int)
         self._index = self._starts[:, None] + np.arange(self.length)
         self._features: list[Tensor] = []
-        self._state: object = None
+        self._state: State = None
 
     @property
     def ready(self) -> bool:
@@ -49,21 +49,21 @@ class Recorded:
         return len(self._features) >= self.length
 
     @torch.inference_mode()
-    def read(self) -> int:
-        """Look at some more rows of every lane with the world model's eyes; returns how many frames that were."""
+    def read(self) -> None:
+        """Look at some more rows of every lane with the world model's eyes."""
         begin = len(self._features)
         stop = min(begin + ROWS_AT_ONCE, self.length)
         seen = np.stack([self._data.read(start + begin, start + stop) for start in self._starts])
         for t in range(begin, stop):
             self._state = self._after(t, torch.from_numpy(seen[:, t - begin]).to(self._device))
             self._features.append(self._world.features(self._state).half())
-        return len(self._starts) * (stop - begin)
 
     def forget(self) -> None:
-        """Free the memory that the features take."""
+        """Free the memory that it takes."""
         self._features.clear()
+        self._state = None
 
-    def _after(self, t: int, observation: Tensor) -> object:
+    def _after(self, t: int, observation: Tensor) -> State:
         """The world's state once row t of every lane has arrived."""
         rows = self._index[:, t]
         action = torch.from_numpy(self._data.actions[rows]).to(self._device)
@@ -75,8 +75,9 @@ class Recorded:
         return self._world.begin(Segment(observation[:, None], action[:, None], nothing, no, ~no, ~no))
 
     def piece(self, generator: torch.Generator) -> tuple[Experience, Tensor]:
-        """Some lanes as experience (its values are zeros, to be filled in), and which of its steps [T, N] are real:
-        from the last row of an episode no action led to the next one."""
+        """N lanes as experience of T steps, and which of these are real, bool [T, N]: from the last row of an episode
+        no action led to the next one. features float32 [T+1, N, F], choice the recorded actions [T, N, ...]; chance
+        and value are zeros, to be filled in."""
         count = max(1, min(len(self._starts), PIECE_ROWS // self.length))
         lanes = torch.randperm(len(self._starts), generator=generator, device=generator.device)[:count].cpu()
         rows = self._index[lanes.numpy(), 1:].T

@@ -110,11 +110,13 @@ class SideBySide(Phase):
 
         def own() -> Metrics:
             end = time.monotonic() + UNIT
-            while True:
-                last = self.first.step()
-                if time.monotonic() >= end:
-                    over.set()
-                    return last
+            try:
+                while True:
+                    last = self.first.step()
+                    if time.monotonic() >= end:
+                        return last
+            finally:
+                over.set()  # also when a step fails, or the other would go on for ever
 
         self._run(others, own)
 
