@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -32,13 +31,10 @@ from wmplay.worlds.camera import Vision
 from wmplay.worlds.canvas_memory import LOOK, CanvasMemory
 from wmplay.worlds.geometry import Map, compose
 from wmplay.worlds.glances import GLANCE_SIZE, glance
-from wmplay.worlds.painter import GUIDE, Painter, whole
+from wmplay.worlds.looking import look_around
+from wmplay.worlds.painter import GUIDE, Painter
 from wmplay.worlds.painting import painting_loss
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
-
-# How strongly the painter's noise acts at temperature 1. Noise that neighbours share adds up: at 1 the grass of
-# CarRacing grew holes; at 0.5 roads bend, kerbs appear, and 7 of 8 dreams were on a road after 250 steps (6 of 8 at 1).
-CHANCE = 0.5
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -224,7 +220,9 @@ class Canvas(World):
         chance = state.chance
         if temperature > 0.0:
             chance = 0.9 * chance + (1.0 - 0.9**2) ** 0.5 * noise_like(chance, generator)
-        picture, known, canvas = self._look_around(state.canvas, pose, sprite, guide, wide, chance, temperature)
+        picture, known, canvas = look_around(
+            self.vision, self.painter, self.map, state.canvas, pose, sprite, guide, wide, chance, temperature
+        )
         loose = self.vision.loose()
         everything = self.memory.look(glance(picture, loose)).float()
         reward, end = self.memory.outcome(torch.cat((hidden, state.look, everything), dim=-1))
@@ -236,44 +234,6 @@ class Canvas(World):
             reward,
             torch.sigmoid(end),
         )
-
-    def _look_around(
-        self,
-        canvas: Tensor,
-        pose: Tensor,
-        sprite: Tensor,
-        guide: Tensor,
-        wide: Tensor,
-        chance: Tensor,
-        temperature: float,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The frame [B, 3, H, W] from a pose, which pixels [B, 1, H, W] were known, and the map with what was painted.
-
-        Above temperature 0 the painter chooses, and goes on from what it chose before. At 0 it shows what is to be
-        expected of a place, colours mixed by their probability, given only what was really seen.
-        """
-        stretch, loose = self.vision.stretch(), self.vision.loose()
-        colour, known, real = self.map.read(canvas, pose, stretch)
-        if temperature == 0.0:
-            known = real
-        sure = known.float() * loose
-        fixed = (1.0 - loose).expand(len(pose), -1, -1, -1)
-        logits = whole(self.painter(colour * sure, sure, fixed, guide, wide)).float()
-        if temperature == 0.0:
-            painted = self.vision.palette.mix(logits.softmax(1))
-        else:
-            field = F.interpolate(chance, logits.shape[-2:], mode="bilinear", align_corners=False)
-            # Gumbel noise that changes slowly from pixel to pixel: neighbours that are free to choose choose alike.
-            # Between its nodes the field varies less than at them: 1.5 makes its deviation 1 on the whole.
-            uniform = torch.special.ndtr(1.5 * field).clamp(1e-4, 1.0 - 1e-4)
-            painted = self.vision.palette.paint(
-                (logits - CHANCE * temperature * torch.log(-torch.log(uniform))).argmax(1)
-            )
-        world = torch.where(known, colour, painted)
-        canvas = self.map.write(canvas, pose, stretch, world, loose, real=False)
-        # A soft screen mask blends the rim of what is fixed into the world behind it.
-        soft = self.vision.fixed()
-        return world * (1.0 - soft) + self.vision.show_sprite(sprite) * soft, known, canvas
 
     def observe(self, state: CanvasState) -> Tensor:
         return state.frame.movedim(1, -1).contiguous()

@@ -24,10 +24,8 @@ from wmplay.worlds.code_predictor import CodePredictor
 from wmplay.worlds.codes import Kind, Vision
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 from wmplay.worlds.sampling import doubtful, settle
+from wmplay.worlds.settling import settling_loss
 from wmplay.worlds.values import ValueBook
-
-# How many times as much a rare branch of the future may count in training, at most.
-BRANCH = 10.0
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -172,7 +170,10 @@ class Tokens(World):
         error = F.cross_entropy(logits.transpose(1, 2), following, reduction="none")
         nll = error.sum(-1).mean()
         openness, unsure = doubtful(logits.detach(), self.config.doubt)
-        settled = self._settled_loss(recent, action, following, openness, error.detach(), generator)
+        settled = settling_loss(
+            lambda shown, rows: self.predictor(recent[rows], action[rows], shown, live),
+            following, hidden, openness, unsure, error.detach(), generator,
+        )  # fmt: skip
         brought = self.predictor.outcome(recent, action, following)
         reward_loss = self.rewards.loss(brought[:, :-1], segment.reward[:, 1:][ok])
         end_loss = F.binary_cross_entropy_with_logits(brought[:, -1], segment.terminated[:, 1:][ok].float())
@@ -182,40 +183,6 @@ class Tokens(World):
             loss=loss, nll=nll, settled=settled, reward=reward_loss, end=end_loss, wrong_frames=wrong,
             open_cells=unsure.float().sum(-1).mean(), openness=openness.mean(),
         )  # fmt: skip
-
-    def _settled_loss(
-        self,
-        recent: Tensor,
-        action: Tensor,
-        following: Tensor,
-        openness: Tensor,
-        surprise: Tensor,
-        generator: torch.Generator,
-    ) -> Tensor:
-        """The same where some of each row's most open cells (of [N, P]) are known: what `settle` asks while it draws.
-
-        Which cells are known depends on nothing but what was before, or the choice itself would tell the outcome. How
-        much a row counts may depend on the known cells: the more they surprise (nats [N, P]) the more, since the rare
-        branches would be learned last, and an agent that slips would vanish.
-        """
-        unsure = openness > self.config.doubt
-        rows = (unsure.sum(-1) > 1).nonzero().squeeze(-1)
-        if not len(rows):
-            return following.new_zeros((), dtype=torch.float32)
-        device = openness.device
-        # The most open cells are known, as many as chance says; some noise, so that neighbours in rank may swap.
-        wide = openness[rows] * (0.5 + torch.rand(openness[rows].shape, generator=generator, device=device))
-        rank = torch.where(unsure[rows], wide, -1.0).argsort(dim=-1, descending=True).argsort(-1)
-        part = torch.rand((len(rows), 1), generator=generator, device=device)
-        count = unsure[rows].sum(-1, keepdim=True)
-        known = unsure[rows] & (rank < 1 + (part * (count - 1)).long())
-        target = following[rows]
-        shown = torch.where(known, target, torch.full_like(target, self.predictor.hidden))
-        logits = self.predictor(recent[rows], action[rows], shown, self.vision.live())
-        error = F.cross_entropy(logits.transpose(1, 2), target, reduction="none")
-        weight = (surprise[rows] * known).sum(-1).exp().clamp_max(BRANCH)
-        each = (error * ~known).sum(-1)
-        return (each * weight).sum() / weight.sum() * (len(rows) / len(openness))
 
     @torch.no_grad()
     def encode(self, observation: Tensor) -> Tensor:
