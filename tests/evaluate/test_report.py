@@ -123,6 +123,14 @@ def test_slots_of_different_games_stand_side_by_side_and_in_markdown(there: Path
     assert by_name["boards exact (player) k=5"][0].startswith("100 %")
     assert by_name["boards exact (player) k=5"][1] == "–"
     assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
+    for game in ("grid_world", "car_racing"):
+        assert (tmp_path / f"lineup-{game}.png").read_bytes().startswith(b"\x89PNG")
+
+    brief = run_cli(*asked, "--brief").stdout.splitlines()
+    assert brief[0].split()[:4] == ["game", "slot", "family", "measure"]
+    assert len(brief) == 3, "one row for each slot, so that twenty slots fit a terminal"
+    assert "boards exact" in brief[1]
+    assert "skill / road overlap" in brief[2]
 
 
 def test_a_damaged_card_is_measured_again_and_shown_as_missing(there: Path, run_cli):

@@ -109,13 +109,15 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print all cards as JSON.")] = False,
     output: Output = None,
     starts: Starts = 64,
+    brief: Annotated[bool, typer.Option("--brief", help="One row for each slot, the main figures only.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again, even where a card is there.")] = False,
     device: Device = "auto",
 ) -> None:
     """Lay the report cards of several slots side by side; missing cards are made first."""
     from wmplay.core.slots import find_slot
-    from wmplay.evaluate.comparison import draw_comparison, markdown, side_by_side, usable_card
+    from wmplay.evaluate.comparison import draw_comparison, in_brief, markdown, side_by_side, usable_card
+    from wmplay.evaluate.lineup import draw_lineups
 
     if len(set(names)) < 2:
         raise UsageError("Comparing takes at least two slots: wmplay compare SLOT SLOT…")
@@ -136,11 +138,13 @@ def compare(
 
         atomic.write_bytes(output / "compare.png", draw_comparison(reports))
         atomic.write_json(output / "compare.json", reports)
-        say(f"The joint picture and the cards are in {output}.")
+        for game, picture in draw_lineups(names, device).items():
+            atomic.write_bytes(output / f"lineup-{game}.png", picture)
+        say(f"The joint pictures and the cards are in {output}.")
     if as_json:
         emit_json(reports)
         return
-    listed = side_by_side(reports)
+    listed = in_brief(reports) if brief else side_by_side(reports)
     if as_markdown:
         typer.echo(markdown(listed), nl=False)
     else:

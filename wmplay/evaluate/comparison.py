@@ -12,6 +12,8 @@ from wmplay.evaluate.pictures import as_png, figure, floored, horizon_axes, with
 from wmplay.evaluate.report import SCHEMA
 
 Report = dict[str, Any]
+# The steps of a dream that stand in the brief table.
+BRIEF = (5, 15, 50)
 _COLOURS = ("#2563a8", "#d9792b", "#3c8d5a", "#a23b72", "#6b5b95", "#b8860b")
 
 
@@ -100,6 +102,46 @@ def _figures(report: Report) -> dict[Name, str]:
     if report.get("can_you_tell"):
         put("can you tell", "", report["can_you_tell"]["accuracy"])
     return found
+
+
+def in_brief(reports: Sequence[Report]) -> list[dict[str, str]]:
+    """One row for each slot, for when there are many: what its game is measured by, at the steps of BRIEF.
+
+    Where a frame has something to be read off (boards, roads), that stands in the row, on roads behind the skill; a
+    vector game's worst variable; else the skill alone.
+    """
+    check_comparable(reports)
+    rows = []
+    for report in reports:
+        present = [m for m in ("exact", "state_error", "road_iou") if _has(report, m)]
+        measures = ["skill", *present] if present in ([], ["road_iou"]) else present
+        row = {
+            "game": str(report["game"]),
+            "slot": str(report["slot"]),
+            "family": str(report["family"]),
+            "measure": " / ".join(_WORDS.get(measure, measure) for measure in measures),
+        }
+        for regime in report["regimes"]:
+            for k in BRIEF:
+                figures = [report["regimes"][regime].get(str(k), {}).get(measure) for measure in measures]
+                row[f"{regime} k={k}"] = " / ".join(_brief(f, m) for f, m in zip(figures, measures, strict=True))
+        keys = [report["action_following"][regime]["share"] for regime in report["regimes"]]
+        row["follows keys"] = " / ".join("–" if share is None else f"{share[0]:.0%}" for share in keys)
+        rows.append(row)
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    return [{column: row.get(column, "–") for column in columns} for row in rows]
+
+
+def _has(report: Report, measure: str) -> bool:
+    return any(row.get(measure) for by_k in report["regimes"].values() for row in by_k.values())
+
+
+def _brief(figure: list[float] | None, measure: str) -> str:
+    if figure is None:
+        return "–"
+    if measure == "state_error":
+        return f"{100 * figure[0]:.2g} %"
+    return f"{100 * figure[0]:.0f} %" if measure == "exact" else f"{figure[0]:.2f}"
 
 
 def _name(name: Name) -> str:
