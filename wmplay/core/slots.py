@@ -10,6 +10,7 @@ from typing import Any
 from wmplay.core import atomic, paths
 from wmplay.core.catalog import Game
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
+from wmplay.core.slot_archive import export_folder, import_archive
 from wmplay.core.slot_check import verify_folder
 from wmplay.core.slot_info import SlotInfo, read_slot
 from wmplay.core.slot_store import (
@@ -21,7 +22,7 @@ from wmplay.core.slot_store import (
     recover,
     save_slot,
 )
-from wmplay.core.slot_transfer import copy_folder, delete_folder, export_folder, import_archive, rename_folder
+from wmplay.core.slot_transfer import copy_folder, delete_folder, rename_folder
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 
 __all__ = [
