@@ -112,7 +112,7 @@ def test_minutes_are_kept_to(home: Path) -> None:
     running._clock = lambda: next(ticks) * 0.5
     running._last = dict.fromkeys(running._last, 0.0)
     assert running.run() == "done"
-    assert 180 <= running._active <= 200
+    assert 180 <= running.standing.active <= 200
     vision, memory = running.phases[1:]
     assert vision.used / memory.used == pytest.approx(0.45 / 0.55, rel=0.2)
 

@@ -1,0 +1,42 @@
+"""How the time that was asked for is split over a recipe's phases, and how far along the whole of it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wmplay.training.phases import Phase
+from wmplay.training.settings import AGENT_SHARE, Settings
+
+
+class Budget:
+    """Of one recipe. `index` is the number of the phase at work, `active` the seconds worked so far without pauses."""
+
+    def __init__(self, settings: Settings, phases: Sequence[Phase]) -> None:
+        self._settings, self._phases = settings, phases
+
+    def _shares(self) -> list[float]:
+        """Of each phase: collecting takes what it takes, the rest as its share says."""
+        agent = AGENT_SHARE if self._settings.agent != "none" else 0.0
+        return [p.share * (1 - agent) if p.teaches else (agent if p.name == "agent" else 0.0) for p in self._phases]
+
+    def grant(self, index: int, active: float) -> float | None:
+        """Seconds of the coming phase: its part of what is left of the minutes asked for, or None if steps count."""
+        seconds = self._settings.seconds
+        if seconds is None:
+            return None
+        shares = self._shares()
+        rest = sum(shares[index:])
+        return max(1.0, seconds - active) * shares[index] / rest if rest else None
+
+    def progress(self, index: int) -> float:
+        """Of the whole recipe, 0 to 1; collecting counts as a twentieth."""
+        weights = [share * 0.95 if share else 0.05 for share in self._shares()]
+        done = sum(weights[:index]) + weights[index] * self._phases[index].progress
+        return min(1.0, done / sum(weights))
+
+    def seconds_left(self, index: int, active: float) -> float | None:
+        """Until the recipe is done; None where it is too early to tell."""
+        if self._settings.seconds is not None and self._phases[index].name != "collect":
+            return max(0.0, self._settings.seconds - active)
+        progress = self.progress(index)
+        return active / progress * (1 - progress) if progress > 0.01 else None
