@@ -3,12 +3,15 @@
 from typing import Any, ClassVar
 
 import numpy as np
+from gymnasium import spaces
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 
 from envs.cartpole_drawing import draw_state
+from envs.cartpole_reading import read_pose
 from envs.screen import Screen
+from envs.settings import check_flags
 
-__all__ = ["CartPole", "draw_state", "get_keys_to_action"]
+__all__ = ["CartPole", "draw_state", "get_keys_to_action", "read_pose"]
 
 # SDL's key codes of the arrow keys (pygame.K_LEFT, pygame.K_RIGHT).
 _LEFT, _RIGHT = 1073741904, 1073741903
@@ -23,13 +26,29 @@ class CartPole(CartPoleEnv):
     """Balance a pole on a cart by pushing left (0) or right (1). Steps, rewards and ends are CartPole-v1's.
 
     Observation: float32 [4]: x, its speed, pole angle in radians, its speed. `render()` draws it, uint8 [512, 512, 3].
+    pictures: the observation is the drawing of it instead, uint8 [64, 64, 3], in which nothing tells the speeds; what
+    it was before is then `info["state"]`.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["human", "rgb_array"], "render_fps": 50}  # type: ignore[misc]
 
-    def __init__(self, render_mode: str | None = None) -> None:
+    def __init__(self, render_mode: str | None = None, pictures: bool = False) -> None:
+        check_flags(pictures=pictures)
         super().__init__(render_mode=render_mode)
+        self.pictures = pictures
+        if pictures:
+            self.observation_space = spaces.Box(0, 255, (64, 64, 3), np.uint8)
         self._window: Screen | None = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        state, info = super().reset(seed=seed, options=options)
+        return (draw_state(state), {**info, "state": state}) if self.pictures else (state, info)
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        state, reward, terminated, truncated, info = super().step(action)
+        if self.pictures:
+            return draw_state(state), reward, terminated, truncated, {**info, "state": state}
+        return state, reward, terminated, truncated, info
 
     def render(self) -> Any:
         """The state drawn large, or shown in a window."""

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.float32]
-_SKY, _GROUND, _TRACK, _LIMIT = (233, 238, 245), (206, 214, 224), (92, 104, 122), (214, 72, 60)
-_CART, _WHEEL, _POLE, _PIVOT = (40, 60, 98), (20, 28, 44), (232, 120, 38), (250, 226, 188)
+SKY, _GROUND, _TRACK, _LIMIT = (233, 238, 245), (206, 214, 224), (92, 104, 122), (214, 72, 60)
+CART, _WHEEL, POLE, _PIVOT = (40, 60, 98), (20, 28, 44), (232, 120, 38), (250, 226, 188)
 # Sizes in pixels of a 64×64 frame. The pole is drawn more than twice as long as it is and 3 pixels thick: at true
 # scale a reconstruction loss barely notices it, and a world model learns the background only.
-_UNIT = 64 / 6.2  # pixels of one unit of x; the cart fits into the picture up to its limit of ±2.4
-_TRACK_Y, _CART_Y, _PIVOT_Y = 54.0, 47.5, 45.0
-_CART_HALF, _WHEEL_OFFSET, _WHEEL_RADIUS = (6.0, 3.25), 3.6, 2.2
-_POLE_LENGTH, _POLE_RADIUS, _PIVOT_RADIUS = 26.0, 1.7, 1.1
+UNIT = 64 / 6.2  # pixels of one unit of x; the cart fits into the picture up to its limit of ±2.4
+_TRACK_Y, CART_Y, PIVOT_Y = 54.0, 47.5, 45.0
+CART_HALF, _WHEEL_OFFSET, _WHEEL_RADIUS = (6.0, 3.25), 3.6, 2.2
+POLE_LENGTH, POLE_RADIUS, _PIVOT_RADIUS = 26.0, 1.7, 1.1
 _BATCH = 32  # frames drawn together: few enough for the work arrays to stay in the cache
 
 
@@ -23,14 +23,14 @@ def _backdrop(size: int) -> Image:
     scale = size / 64
     centre = (np.arange(size, dtype=np.float32) + 0.5) / scale
     image = np.empty((size, size, 3), dtype=np.float32)
-    image[:] = _SKY
+    image[:] = SKY
     below = np.clip((centre - _TRACK_Y) * scale + 0.5, 0, 1)[:, None, None]
     image += below * (np.array(_GROUND, np.float32) - image)
     line = np.clip((0.9 - abs(centre - _TRACK_Y)) * scale + 0.5, 0, 1)[:, None, None]
     image += line * (np.array(_TRACK, np.float32) - image)
     tall = np.clip((1.6 - abs(centre - _TRACK_Y - 2.4)) * scale + 0.5, 0, 1)[:, None]
     for side in (-1, 1):
-        wide = np.clip((0.7 - abs(centre - 32 - side * 2.4 * _UNIT)) * scale + 0.5, 0, 1)[None, :]
+        wide = np.clip((0.7 - abs(centre - 32 - side * 2.4 * UNIT)) * scale + 0.5, 0, 1)[None, :]
         image += (tall * wide)[..., None] * (np.array(_LIMIT, np.float32) - image)
     return image
 
@@ -60,28 +60,28 @@ def _paint(states: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
     scale = size / 64
     image = np.repeat(_backdrop(size)[None], len(states), axis=0)
     centre = (np.arange(size, dtype=np.float32) + 0.5) / scale
-    dx = centre[None] - (32 + states[:, :1] * np.float32(_UNIT))
+    dx = centre[None] - (32 + states[:, :1] * np.float32(UNIT))
     theta = states[:, 2:3]
 
     def rows(top: float, bottom: float) -> slice:
         return slice(max(0, int(top * scale)), min(size, int(np.ceil(bottom * scale))))
 
-    body = rows(_CART_Y - _CART_HALF[1] - 1, _CART_Y + _CART_HALF[1] + 1)
-    wide = np.clip((_CART_HALF[0] - abs(dx)) * scale + 0.5, 0, 1)
-    tall = np.clip((_CART_HALF[1] - abs(centre[body] - _CART_Y)) * scale + 0.5, 0, 1)
-    _blend(image[:, body], wide[:, None, :] * tall[None, :, None], _CART)
+    body = rows(CART_Y - CART_HALF[1] - 1, CART_Y + CART_HALF[1] + 1)
+    wide = np.clip((CART_HALF[0] - abs(dx)) * scale + 0.5, 0, 1)
+    tall = np.clip((CART_HALF[1] - abs(centre[body] - CART_Y)) * scale + 0.5, 0, 1)
+    _blend(image[:, body], wide[:, None, :] * tall[None, :, None], CART)
     wheel_y = _TRACK_Y - _WHEEL_RADIUS - 0.4
     wheels = rows(wheel_y - _WHEEL_RADIUS - 1, wheel_y + _WHEEL_RADIUS + 1)
     away = np.hypot((abs(dx) - _WHEEL_OFFSET)[:, None, :], (centre[wheels] - wheel_y)[None, :, None])
     _blend(image[:, wheels], np.clip((_WHEEL_RADIUS - away) * scale + 0.5, 0, 1), _WHEEL)
     # Only the rows that the highest and the lowest tip of this batch reach are worked on.
-    lift = np.cos(theta) * _POLE_LENGTH
-    reach = _POLE_RADIUS + 1
-    pole = rows(_PIVOT_Y - max(float(lift.max()), 0.0) - reach, _PIVOT_Y - min(float(lift.min()), 0.0) + reach)
-    dy = np.broadcast_to(centre[pole] - np.float32(_PIVOT_Y), (len(states), centre[pole].size))
-    _blend(image[:, pole], _capsule(dx, dy, theta, _POLE_LENGTH, _POLE_RADIUS, scale), _POLE)
-    axle = rows(_PIVOT_Y - _PIVOT_RADIUS - 1, _PIVOT_Y + _PIVOT_RADIUS + 1)
-    away = np.hypot(dx[:, None, :], (centre[axle] - np.float32(_PIVOT_Y))[None, :, None])
+    lift = np.cos(theta) * POLE_LENGTH
+    reach = POLE_RADIUS + 1
+    pole = rows(PIVOT_Y - max(float(lift.max()), 0.0) - reach, PIVOT_Y - min(float(lift.min()), 0.0) + reach)
+    dy = np.broadcast_to(centre[pole] - np.float32(PIVOT_Y), (len(states), centre[pole].size))
+    _blend(image[:, pole], _capsule(dx, dy, theta, POLE_LENGTH, POLE_RADIUS, scale), POLE)
+    axle = rows(PIVOT_Y - _PIVOT_RADIUS - 1, PIVOT_Y + _PIVOT_RADIUS + 1)
+    away = np.hypot(dx[:, None, :], (centre[axle] - np.float32(PIVOT_Y))[None, :, None])
     _blend(image[:, axle], np.clip((_PIVOT_RADIUS - away) * scale + 0.5, 0, 1), _PIVOT)
     image += 0.5
     return image.astype(np.uint8)

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from envs.autoreset import as_mode, final_infos, generators, reset_mask
 from envs.cartpole_drawing import draw_state
+from envs.settings import check_flags
 
 __all__ = ["CartPoleVector"]
 
 
-class CartPoleVector(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[Any]]):
+class CartPoleVector(VectorEnv[NDArray[Any], NDArray[np.int64], NDArray[Any]]):
     """`num_envs` CartPoles; seeds as in Gymnasium's SyncVectorEnv, so that row i equals a CartPole seeded `seed + i`.
 
+    pictures: observations are uint8 [N, 64, 64, 3] and the states `infos["state"]`, as in `CartPole`.
     autoreset_mode: NEXT_STEP, SAME_STEP or DISABLED (then `reset(options={"reset_mask": bool [N]})`).
     `frames()` draws all states, uint8 [N, 64, 64, 3]; `render()` is the same, larger, as a tuple.
     """
@@ -35,14 +37,19 @@ class CartPoleVector(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[A
         max_episode_steps: int = 500,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
+        pictures: bool = False,
     ) -> None:
+        check_flags(pictures=pictures)
         self.num_envs, self.max_episode_steps, self.render_mode = num_envs, max_episode_steps, render_mode
+        self.pictures = pictures
         self.mode = as_mode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.mode}  # type: ignore[misc]
         self._physics = CartPoleEnv()  # holds the constants of CartPole-v1
         self.single_action_space = spaces.Discrete(2)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.single_observation_space = self._physics.observation_space
+        self.single_observation_space = (
+            spaces.Box(0, 255, (64, 64, 3), np.uint8) if pictures else self._physics.observation_space
+        )
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._states = np.zeros((num_envs, 4))
         self._steps = np.zeros(num_envs, dtype=np.int64)
@@ -52,12 +59,12 @@ class CartPoleVector(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[A
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
         mask = reset_mask(options, self.num_envs)
         self._generators = generators(self, self._generators, seed, mask)
         self._low, self._high = bounds.maybe_parse_reset_bounds(options, -0.05, 0.05)
         self._start(np.flatnonzero(mask))
-        return self._states.astype(np.float32), {}
+        return self._observed(), self._infos(mask)
 
     def _start(self, which: NDArray[np.int64]) -> None:
         for i in which:
@@ -67,7 +74,7 @@ class CartPoleVector(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[A
 
     def step(
         self, actions: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         actions = np.asarray(actions)
         if actions.shape != (self.num_envs,) or not np.isin(actions, (0, 1)).all():
             raise ValueError(f"actions must be {self.num_envs} numbers, each 0 (left) or 1 (right)")
@@ -83,12 +90,22 @@ class CartPoleVector(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[A
         self._done = terminated | truncated
         rewards = np.where(waiting, 0.0, 1.0)
         infos: dict[str, Any] = {}
+        everyone = np.ones(self.num_envs, dtype=np.bool_)
         if self.mode is AutoresetMode.SAME_STEP and self._done.any():
-            infos = final_infos(self._done, self._states.astype(np.float32))
+            last = self._infos(everyone)
+            infos = final_infos(self._done, self._observed(), {"state": last["state"]} if last else None)
             self._start(np.flatnonzero(self._done))
         elif self.mode is AutoresetMode.NEXT_STEP:
             self._start(np.flatnonzero(waiting))
-        return self._states.astype(np.float32), rewards, terminated, truncated, infos
+        return self._observed(), rewards, terminated, truncated, {**infos, **self._infos(everyone)}
+
+    def _observed(self) -> NDArray[Any]:
+        """What is shown now: the states or their pictures."""
+        return self.frames() if self.pictures else self._states.astype(np.float32)
+
+    def _infos(self, which: NDArray[np.bool_]) -> dict[str, Any]:
+        """The states of these environments, where they are not the observation."""
+        return {"state": self._states.astype(np.float32), "_state": which} if self.pictures else {}
 
     def _moved(self, actions: NDArray[np.int64]) -> NDArray[np.float64]:
         """The next states [N, 4]: one explicit Euler step of the equations of Barto, Sutton and Anderson (1983)."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from envs.cartpole import draw_state
+from envs.cartpole import draw_state, read_pose
 
 ID = "wmplay/CartPole-v0"
 _POLE = np.array([232, 120, 38])
@@ -88,3 +88,65 @@ def test_speeds_do_not_change_the_picture_and_keys_are_there() -> None:
     assert picture.shape == (512, 512, 3)
     keys = env.get_wrapper_attr("get_keys_to_action")()
     assert (keys[("a",)], keys[("d",)]) == (0, 1)
+
+
+def blurred(frames: np.ndarray, radius: int = 1) -> np.ndarray:
+    """Frames [N, H, W, 3] with every pixel the mean of its surroundings, as a model of little training paints them."""
+    padded = np.pad(frames.astype(float), ((0, 0), (radius, radius), (radius, radius), (0, 0)), mode="edge")
+    width = 2 * radius + 1
+    parts = [padded[:, y : y + 64, x : x + 64] for y in range(width) for x in range(width)]
+    return np.mean(parts, axis=0).round().astype(np.uint8)
+
+
+@pytest.mark.filterwarnings("ignore:.*Box observation space.*")
+def test_pictures_are_the_drawing_of_the_same_game() -> None:
+    """Every family of world model can learn it then, and it still is CartPole: what is shown changes, nothing else."""
+    check_env(gymnasium.make(ID, pictures=True).unwrapped, skip_render_check=True)
+    plain, drawn = gymnasium.make(ID), gymnasium.make(ID, pictures=True)
+    assert drawn.observation_space == gymnasium.spaces.Box(0, 255, (64, 64, 3), np.uint8)
+    state, _ = plain.reset(seed=3)
+    frame, info = drawn.reset(seed=3)
+    for _ in range(30):
+        assert (frame == draw_state(state)).all()
+        assert (info["state"] == state).all()
+        state, *results, _ = plain.step(1)
+        frame, *same, info = drawn.step(1)
+        assert results == same
+        if results[1]:
+            break
+
+
+def test_pictures_is_true_or_false() -> None:
+    """A "no" on the command line would mean yes."""
+    for make in (gymnasium.make, gymnasium.make_vec):
+        with pytest.raises(ValueError, match="pictures is 'no'; it is true or false"):
+            make(ID, pictures="no")
+
+
+@pytest.mark.parametrize(("radius", "place", "lean"), [(0, 0.001, 0.005), (1, 0.005, 0.01), (2, 0.02, 0.03)])
+def test_a_picture_is_read_back_even_where_it_is_blurred(radius: int, place: float, lean: float) -> None:
+    """The report card's errors are only worth something if the reader's own is far smaller."""
+    generator = np.random.default_rng(0)
+    states = np.zeros((300, 4))
+    states[:, 0], states[:, 2] = generator.uniform(-2.4, 2.4, 300), generator.uniform(-0.21, 0.21, 300)
+    frames = draw_state(states)
+    poses, found = read_pose(blurred(frames, radius) if radius else frames)
+    assert found.all()
+    assert np.abs(poses[:, 0] - states[:, 0]).max() < place
+    assert np.abs(poses[:, 1] - states[:, 2]).max() < lean
+
+
+def test_a_picture_without_its_pole_or_cart_is_told() -> None:
+    """The known trap: a beautiful background and no pole. A pose that is made up would hide it."""
+    states = np.zeros((40, 4))
+    states[:, 0], states[:, 2] = np.linspace(-2, 2, 40), np.linspace(0.2, -0.2, 40)
+    frames = draw_state(states)
+    no_pole, no_cart, empty = frames.copy(), frames.copy(), frames.copy()
+    no_pole[:, :43], no_cart[:, 43:], empty[:] = frames[:, :1, :1], frames[:, :1, :1], frames[:, :1, :1]
+    mean = np.broadcast_to(frames.mean(axis=0).astype(np.uint8), frames.shape)
+    two = np.minimum(frames[:15], frames[25:])
+    lying = draw_state(np.array([[0, 0, 1.5, 0], [0, 0, 3.1, 0], [9.0, 0, 0, 0]]))
+    for spoilt in (no_pole, no_cart, empty, mean, two, lying):
+        assert not read_pose(spoilt)[1].any()
+    assert read_pose(frames)[1].all()
+    assert read_pose(frames[:0])[0].shape == (0, 2)

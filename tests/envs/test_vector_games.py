@@ -42,6 +42,7 @@ def same(ours: object, theirs: object, tolerance: float) -> None:
         (GRID, {"max_episode_steps": 15}, 0),
         (GRID, {"size": 5, "slip": 0.4}, 0),
         (POLE, {"max_episode_steps": 25}, 1e-5),
+        (POLE, {"max_episode_steps": 25, "pictures": True}, 1.0),  # a grey level, where a state is at its last bit
     ],
 )
 def test_batched_equals_single(name: str, params: dict[str, float], tolerance: float, mode: AutoresetMode) -> None:
