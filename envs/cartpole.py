@@ -44,7 +44,7 @@ class CartPole(CartPoleEnv):
         state, info = super().reset(seed=seed, options=options)
         return (draw_state(state), {**info, "state": state}) if self.pictures else (state, info)
 
-    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         state, reward, terminated, truncated, info = super().step(action)
         if self.pictures:
             return draw_state(state), reward, terminated, truncated, {**info, "state": state}

@@ -53,8 +53,8 @@ def read_pose(frames: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.bool_]]:
         line = _line(pole * (abs(columns - axis[..., None]) < _REACH) * body[..., None], columns, heights)
     lean = np.arctan(line[:, 1])
     there = np.stack([(cart >= _CLEAR).sum(axis=(1, 2)) / _CART_AREA, (clear > 0).sum(axis=(1, 2)) / _POLE_AREA])
-    found = ((there > _FEWEST) & (there < _MOST)).all(axis=0)
-    return np.stack([(middle - 32) / UNIT, lean], axis=1), found
+    found = np.logical_and(there > _FEWEST, there < _MOST)
+    return np.stack([(middle - 32) / UNIT, lean], axis=1), found[0] & found[1]
 
 
 def _line(weights: Floats, columns: Floats, heights: Floats) -> Floats:
