@@ -1,15 +1,19 @@
 """Staying power and can-you-tell: what a dream is worth after a minute of play."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
-from evaluate.fakes import grid_starts
+from evaluate.fakes import PerfectGrid, grid_starts
 from wmplay import games
 from wmplay.core.catalog import GAMES
 from wmplay.evaluate import truths
 from wmplay.evaluate.lingering import Errands
 from wmplay.evaluate.pixel_driver import PixelDriver
-from wmplay.evaluate.staying import keys_of, still_the_game
+from wmplay.evaluate.staying import keys_of, measure_staying, still_the_game
 from wmplay.evaluate.tell import judge
 
 
@@ -70,6 +74,22 @@ def test_a_spoilt_board_is_not_the_game():
     board = np.zeros((3, 8, 8), np.int8)
     board[0, 1, 1] = board[1, 1, 1] = board[1, 6, 6] = 4
     assert still_the_game(GAMES[0], draw_board(board)).tolist() == [True, False, False]
+
+
+def test_a_dream_is_exact_only_while_every_board_was_the_games():
+    """A dream that went another way once is well-formed for ever after, and yet is not the game that is played."""
+    starts = grid_starts(count=8)
+
+    def measured(world: PerfectGrid) -> dict[str, Any]:
+        subject: Any = SimpleNamespace(game=GAMES[0], world=world, place=torch.device("cpu"))
+        row = measure_staying(subject, starts, "random", steps=100)
+        assert row is not None
+        return row
+
+    perfect, careless = measured(PerfectGrid()), measured(PerfectGrid(noise=0.05))
+    assert [perfect["exact"][k][0] for k in ("50", "100")] == [1.0, 1.0]
+    assert careless["along"]["100"] == 1.0
+    assert careless["exact"]["100"][0] <= careless["exact"]["50"][0] < 0.5
 
 
 @pytest.mark.slow

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from wmplay.core.catalog import Game
 from wmplay.evaluate import truths
 from wmplay.evaluate.lingering import Errands
 from wmplay.evaluate.pixel_driver import PixelDriver
+from wmplay.evaluate.replay import Exactness, replayed
 from wmplay.evaluate.rollout import begin, observations
 from wmplay.evaluate.starts import Starts
 from wmplay.evaluate.statistics import Figure, share_figure
@@ -82,6 +84,7 @@ def measure_staying(
 ) -> dict[str, Any] | None:
     """Share of dreams that still show the game after `steps` steps (and on the way), under an expert's or random keys.
 
+    `exact`, on boards without chance: share of the dreams that showed the game's own board at every step so far.
     `real`: the same keys in the real game from the same starts, where one can leave the road as well. None where the
     keys make no sense. The model's ends are passed over: what is asked is whether the picture holds.
     """
@@ -94,16 +97,22 @@ def measure_staying(
     seen = observations(world, state)
     shares: dict[str, float] = {}
     share: Figure = None
-    for k in range(1, steps + 1):
-        actions = torch.as_tensor(np.ascontiguousarray(keys(seen))).to(device)
-        state, _, _ = world.step(state, actions, temperature, generator)
-        seen = observations(world, state)
-        if k in MARKS or k == steps:
-            good = still_the_game(subject.game, seen)
-            share = share_figure(int(good.sum()), starts.count)
-            shares[str(k)] = float(good.mean())
-        if tick and k % 20 == 0:
-            tick(k / steps)
+    exact: dict[str, Figure] = {}
+    with _beside(subject.game, starts) as beside:
+        for k in range(1, steps + 1):
+            actions = np.ascontiguousarray(keys(seen))
+            state, _, _ = world.step(state, torch.as_tensor(actions).to(device), temperature, generator)
+            seen = observations(world, state)
+            if beside is not None:
+                beside.step(actions, seen)
+            if k in MARKS or k == steps:
+                good = still_the_game(subject.game, seen)
+                share = share_figure(int(good.sum()), starts.count)
+                shares[str(k)] = float(good.mean())
+                if beside is not None:
+                    exact[str(k)] = share_figure(int(beside.still.sum()), starts.count)
+            if tick and k % 20 == 0:
+                tick(k / steps)
     real = _real(subject.game, starts, kind, world.action, steps, seed)
     return {
         "n": starts.count,
@@ -111,8 +120,19 @@ def measure_staying(
         "temperature": temperature,
         "share": share,
         "along": shares,
+        "exact": exact or None,
         "real": real,
     }
+
+
+@contextmanager
+def _beside(game: Game, starts: Starts) -> Iterator[Exactness | None]:
+    """The real games to hold the boards against; None where there are none, or where chance has a say in them."""
+    if game.truth != "board" or float(game.params.get("slip", 0.0)) > 0.0:
+        yield None
+        return
+    with replayed(game, starts) as replay:
+        yield Exactness(game, replay)
 
 
 def _real(game: Game, starts: Starts, kind: str, action: Any, steps: int, seed: int) -> float | None:
@@ -124,20 +144,9 @@ def _real(game: Game, starts: Starts, kind: str, action: Any, steps: int, seed: 
         return float(atomic.read_json(cache)["share"])
     keys = keys_of(game, kind, action, starts.count, seed)
     assert keys is not None
-    envs = [games.make(game, max_episode_steps=100_000) for _ in range(starts.count)]
-    try:
-        seen = []
-        for i, env in enumerate(envs):
-            observation = env.reset(seed=int(starts.seeds[i]))[0]
-            for taken in starts.prefix[i]:
-                observation = env.step(taken)[0]
-            seen.append(observation)
+    with replayed(game, starts) as replay:
         for _ in range(steps):
-            actions = keys(np.stack(seen))
-            seen = [env.step(actions[i])[0] for i, env in enumerate(envs)]
-    finally:
-        for env in envs:
-            env.close()
-    share = float(still_the_game(game, np.stack(seen)).mean())
+            replay.step(keys(replay.seen))
+        share = float(still_the_game(game, replay.seen).mean())
     atomic.write_json(cache, {"share": share})
     return share

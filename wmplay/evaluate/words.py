@@ -48,6 +48,9 @@ def sentences(report: dict[str, Any]) -> list[str]:
             f"Staying power ({keys} keys): {_share(row['share'])} of {row['n']} dreams are still the game after "
             f"{row['steps']} steps."
         )
+        if row.get("exact"):
+            shares = ", ".join(f"{_share(share)} after {k}" for k, share in row["exact"].items())
+            told.append(f"Exact at every step ({keys} keys): {shares} steps.")
     for regime, card in report["regimes"].items():
         early = {k: row["ended_early"] for k, row in card.items() if (row.get("ended_early") or [0])[0] > 0}
         told += [
