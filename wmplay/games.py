@@ -46,7 +46,7 @@ def of_slot(slot: SlotInfo | str | Path) -> Game:
     # How fast it is shown is known of a stranger only where its env was made: when the slot was begun.
     fps = info.meta.get("fps")
     fps = fps if isinstance(fps, int) and fps > 0 else game.fps
-    return dataclasses.replace(game, params={**game.params, **info.game_params}, fps=fps)
+    return dataclasses.replace(game.having(info.game_params), fps=fps)
 
 
 def make(
@@ -176,6 +176,24 @@ def make_player(
             f"choose one of {', '.join(found.players)}."
         )
     return player(found, action, noise=noise, seed=seed)
+
+
+def parameters(game: Game | str) -> list[dict[str, Any]]:
+    """What can be set about a game: `name`, `type` in words, `default` (the game's own settings included).
+
+    Empty for mere data. Raises WmplayError if there is no such game, or its class cannot be loaded.
+    """
+    game = find(game)
+    if game.id.startswith(DATA_ONLY):
+        return []
+    from envs.adapters import game_parameters
+
+    register()
+    try:
+        found = game_parameters(game.id)
+    except GameError as why:
+        raise (NotFoundError if isinstance(why, MissingGame) else WmplayError)(str(why)) from why
+    return [{"name": p.name, "type": p.kind, "default": game.params.get(p.name, p.default)} for p in found]
 
 
 def _ours(game: Game) -> bool:

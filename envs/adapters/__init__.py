@@ -8,17 +8,17 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 
 import envs
 from envs.adapters.apart import ApartGames, worth_it
-from envs.adapters.find import is_own_class, make_raw, near_ids
+from envs.adapters.find import is_own_class, make_raw, near_ids, parameters
 from envs.adapters.game import AdaptedGame, GameInfo, best_view, describe
 from envs.adapters.keys import action_names, propose_keys
-from envs.adapters.parameters import known_parameters, unknown_parameter
+from envs.adapters.parameters import Parameter, known_parameters, unknown_parameter
 from envs.autoreset import as_mode
 from envs.errors import GameError
 from envs.processes import cores
 
 __all__ = [
-    "ApartGames", "GameError", "GameInfo", "action_names", "cores", "describe", "known_parameters", "make_game",
-    "make_game_vec", "near_ids", "propose_keys", "unknown_parameter", "worth_it",
+    "ApartGames", "GameError", "GameInfo", "Parameter", "action_names", "cores", "describe", "game_parameters",
+    "known_parameters", "make_game", "make_game_vec", "near_ids", "propose_keys", "unknown_parameter", "worth_it",
 ]  # fmt: skip
 
 # A class of one's own that never says it is over is cut off after so many steps.
@@ -60,6 +60,24 @@ def make_game(
         env.action_space.seed(seed)
         env.reset(seed=seed)
     return env
+
+
+def game_parameters(spec: str) -> tuple[Parameter, ...]:
+    """What may be given to `make_game` as `params`, and what it takes of its own. Raises GameError."""
+    if spec.startswith(f"{envs.NAMESPACE}/"):
+        return parameters(spec)
+    theirs = parameters(spec)
+    own = (
+        Parameter("size", "whole number", 64),
+        Parameter("observation", "auto or frame or vector", "auto"),
+        Parameter(
+            "max_episode_steps",
+            "whole number",
+            OWN_CLASS_STEPS if is_own_class(spec) else gymnasium.spec(spec).max_episode_steps,
+        ),
+    )
+    names = {parameter.name for parameter in own}
+    return (*(found for found in theirs if found.name not in names), *own)
 
 
 def make_game_vec(

@@ -16,7 +16,7 @@ from gymnasium import error
 import envs
 from envs.adapters.blame import blame, line_of
 from envs.adapters.own_class import adapt_instance
-from envs.adapters.parameters import unknown_parameter
+from envs.adapters.parameters import Parameter, parameters_of, unknown_parameter
 from envs.errors import GameError, MissingGame, ParameterError
 
 # Well-known games that live in packages of their own: start of the id, module to import, what to install.
@@ -85,7 +85,22 @@ def _import_package(spec: str) -> None:
             gymnasium.register_envs(importlib.import_module(module))
 
 
-def _make_class(module_name: str, name: str, spec: str, params: dict[str, Any]) -> gymnasium.Env[Any, Any]:
+def parameters(spec: str) -> tuple[Parameter, ...]:
+    """What parameters the game behind an id or `module:Class` takes. Raises GameError if there is no such game."""
+    match = _CLASS.fullmatch(spec)
+    if match:
+        return parameters_of(_find_class(match["module"], match["name"], spec))
+    envs.register()
+    _import_package(spec)
+    try:
+        return parameters_of(spec)
+    except error.Error as why:
+        raise MissingGame(f"Gymnasium knows no game {spec!r}. {_one_line(why)}") from why
+    except (ImportError, AttributeError) as why:
+        raise GameError(f"{spec} cannot be made: {_one_line(why)}") from why
+
+
+def _find_class(module_name: str, name: str, spec: str) -> Any:
     module = _load(module_name)
     if not hasattr(module, name):
         classes = [n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
@@ -95,6 +110,11 @@ def _make_class(module_name: str, name: str, spec: str, params: dict[str, Any]) 
     maker = getattr(module, name)
     if not callable(maker):
         raise GameError(f"{spec} is a {type(maker).__name__}, not a class.")
+    return maker
+
+
+def _make_class(module_name: str, name: str, spec: str, params: dict[str, Any]) -> gymnasium.Env[Any, Any]:
+    maker = _find_class(module_name, name, spec)
     with blame(f"{spec}({', '.join(f'{k}={v!r}' for k, v in params.items())})"):
         try:
             game = maker(**params, **_drawing(maker))

@@ -42,12 +42,46 @@ def test_a_variant_is_saved_shown_and_forgotten(home: Path, run_cli: Cli) -> Non
     assert run_cli("games", "show", "wheel5").code == 3
 
 
+def test_what_can_be_set_about_a_game_is_told(home: Path, tmp_path: Path, run_cli: Cli) -> None:
+    """Else its parameters have to be guessed, or looked up in its source."""
+    known = {each["name"]: each for each in run_cli("games", "show", "car_racing", "--json").json["parameters"]}
+    assert known["continuous"] == {"name": "continuous", "type": "true or false", "default": True}
+    assert known["renderer"]["type"] == "direct or gymnasium"
+    assert known["action_repeat"]["default"] == 2, "as the game is played, not as its class would have it"
+    assert "render_mode" not in known
+    run_cli("games", "save", "icy", "grid_world", "-p", "slip=0.3")
+    assert next(p for p in run_cli("games", "show", "icy", "--json").json["parameters"] if p["name"] == "slip") == {
+        "name": "slip", "type": "number", "default": 0.3,
+    }  # fmt: skip
+    assert "0.3 · number" in run_cli("games", "show", "icy").stdout
+
+
+def test_what_can_be_set_about_a_strangers_game_is_told(home: Path, tmp_path: Path, run_cli: Cli) -> None:
+    """Its own parameters, those of the class it builds on, and how wmplay shows it; a class that is gone is said."""
+    known = {p["name"]: p for p in run_cli("games", "show", "Acrobot-v1", "--json").json["parameters"]}
+    assert known["max_episode_steps"]["default"] == 500 and known["size"]["default"] == 64
+    (tmp_path / "maze.py").write_text(
+        "from typing import Optional\n"
+        "class Room:\n"
+        "    def __init__(self, doors: Optional[int] = None, lamp='oil'): ...\n"
+        "class Maze(Room):\n"
+        "    def __init__(self, length=0.5, *, odd: 'Nowhere' = object, **rest): ...\n"
+    )
+    spec = f"{tmp_path / 'maze.py'}:Maze"
+    known = {p["name"]: (p["type"], p["default"]) for p in run_cli("games", "show", spec, "--json").json["parameters"]}
+    assert known["length"] == ("number", 0.5) and known["doors"] == ("whole number", None)
+    assert known["lamp"] == ("text", "oil") and known["odd"][0] == ""
+    assert run_cli("games", "show", spec).code == 0
+    gone = run_cli("games", "show", f"{tmp_path / 'maze.py'}:Nobody")
+    assert gone.code == 0 and "has no class 'Nobody'" in gone.stderr
+
+
 @pytest.mark.parametrize(
     ("game", "param", "says"),
     [
         ("grid_world", "slap=0.2", "no parameter 'slap' (did you mean slip?); it has size, walls, hazards, slip"),
         ("car_racing", "foo=1", "no parameter 'foo'; it has continuous, action_repeat"),
-        ("cartpole", "game=1", "it takes none"),
+        ("cartpole", "game=1", "cartpole has no parameter 'game'"),
         ("Acrobot-v1", "arms=3", "Acrobot-v1 has no parameter 'arms'"),
         ("maze.py:Maze", "sise=3", "Maze has no parameter 'sise' (did you mean size?)"),
         ("grid_world", "render_mode=human", "render_mode is no parameter"),

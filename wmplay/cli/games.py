@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps as json_text
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from wmplay.cli.output import confirm, emit_json, say, table
 from wmplay.cli.play import parameters
 from wmplay.core import catalog, variants
-from wmplay.core.errors import UsageError
+from wmplay.core.errors import UsageError, WmplayError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -33,8 +34,21 @@ def list_games(context: typer.Context, json: Json = False) -> None:
 
 @games.command("show")
 def show(name: str, json: Json = False) -> None:
-    """Everything that is known about one game."""
-    _one(game_row(variants.find_game(name)), json)
+    """Everything that is known about one game, and what of it can be set."""
+    from wmplay.games import parameters
+
+    game = variants.find_game(name)
+    row = game_row(game)
+    try:
+        row["parameters"] = parameters(game)
+    except WmplayError as why:
+        row["parameters"] = []
+        say(f"Its parameters are not known: {why}")
+    if json:
+        emit_json(row)
+        return
+    settable = {f"  {each['name']}": _parameter(each) for each in row.pop("parameters")}
+    _one({**row, **({"parameters": "name=value", **settable} if settable else {})}, json)
 
 
 @games.command("save")
@@ -108,6 +122,12 @@ def _try(base: catalog.Game, params: dict[str, Any]) -> dict[str, Any]:
         return {**seen, "frame": list(observation.shape[:2] if observation.kind == "frame" else base.frame)}
     finally:
         environment.close()
+
+
+def _parameter(each: dict[str, Any]) -> str:
+    """A parameter's default and type in a line, the default as it is typed."""
+    default = "" if each["default"] is None else json_text(each["default"], default=str).strip('"')
+    return " · ".join(part for part in (default, each["type"]) if part)
 
 
 def _one(row: dict[str, Any], json: bool) -> None:

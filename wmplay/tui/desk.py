@@ -97,15 +97,26 @@ class Desk:
         self._ask(f"Train {slot.name} further", "Minutes", "10", "call", lambda minutes: (*line, "--minutes", minutes))
 
     def _variant(self, state: Snapshot, subject: Subject | None) -> None:
+        from wmplay.tui.screens.variant_prompt import VariantPrompt
+
         game = targets.game_of(state, subject)
         held = " ".join(f"{name}={value}" for name, value in game.params.items())
+        title = f"Save a variant of {game.title}"
 
-        def line(text: str) -> tuple[str, ...]:
-            name, *params = text.split()
-            return ("games", "save", name, game.short, *(part for param in params for part in ("--param", param)))
+        def answer(text: str | None) -> None:
+            if text:
+                name, *params = text.split()
+                given = (part for param in params for part in ("--param", param))
+                self.start(Order("call", title[0].lower() + title[1:], ("games", "save", name, game.short, *given)))
 
-        given = f"{plain_name(game.short)}-2 {held}"
-        self._ask(f"Save a variant of {game.title}", "Name, then parameters as name=value", given, "call", line)
+        prompt = VariantPrompt(title, f"{plain_name(game.short)}-2 {held}".strip())
+
+        def look_up() -> None:
+            code, said = launch.call(("games", "show", game.short, "--json"))
+            self._app.call_from_thread(prompt.tell, code, said)
+
+        self._app.push_screen(prompt, answer)
+        self._app.run_worker(look_up, thread=True, exit_on_error=False)
 
     def _copy(self, state: Snapshot, subject: Subject | None) -> None:
         slot = targets.slot_of(state, subject)

@@ -26,9 +26,14 @@ class Prompt(ModalScreen[str]):
             box.border_title = f" {self._title} "
             yield Label(self._label)
             yield Input(self._value, id="answer", compact=True)
+            yield from self.about()
             with Horizontal(id="buttons"):
                 yield Button("Cancel (esc)", id="cancel", compact=True)
                 yield Button("OK (⏎)", id="ok", compact=True, variant="primary")
+
+    def about(self) -> ComposeResult:
+        """What stands between the answer and the buttons: nothing, unless a special prompt has more to tell."""
+        yield from ()
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
