@@ -37,7 +37,7 @@ class Standing:
 class Entry(NamedTuple):
     """Where a recipe is entered: which phase, its state (None: from its beginning), its time used and granted."""
 
-    index: int = 0
+    phase: int = 0
     state: PhaseState | None = None
     used: float = 0.0
     budget: float | None = None
