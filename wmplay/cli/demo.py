@@ -19,6 +19,7 @@ _WHY = {
     "memory": "The model learns what happens next, from what it saw and the keys that were pressed.",
     "dynamics": "The model learns what happens next, from what it saw and the keys that were pressed.",
     "joint": "The model learns to see and to foresee at once.",
+    "polish": "What it foresees is made exact.",
     "controller": "An agent learns to play, inside the dream.",
 }
 

@@ -6,6 +6,7 @@ from wmplay.training.collect_phase import CollectPhase
 from wmplay.training.evolution_phase import EvolutionPhase
 from wmplay.training.gradient_phase import GradientPhase
 from wmplay.training.phases import Phase
+from wmplay.training.polish_phase import PolishPhase
 from wmplay.training.side_by_side import SideBySide
 from wmplay.training.workshop import Workshop
 from wmplay.training.world_phase import WorldPhase
@@ -22,7 +23,7 @@ def recipe(shop: Workshop) -> list[Phase]:
         if steps is not None:
             mine = max(1, steps - given if number == len(specs) else round(steps * spec.share))
             given += mine
-        phase = WorldPhase(spec, mine, number)
+        phase = (PolishPhase if spec.polish else WorldPhase)(spec, mine, number)
         before = worlds[-1] if worlds else None
         if spec.independent and isinstance(before, WorldPhase):
             worlds[-1] = SideBySide(before, phase)

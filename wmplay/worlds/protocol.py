@@ -50,6 +50,8 @@ class PhaseSpec:
     boundaries: `cross` = segments run over episode ends (see `first`), `pad` = short episodes are padded (see `mask`)
     encoded: segments carry `World.encode` of each observation, computed once before the phase
     beside: what is encoded does not take the observations' place but stands beside them, as `Segment.encoded`
+    polish: not small steps on many batches but second-order ones (L-BFGS) on a single one, of at most batch × length
+        rows: for small networks, on losses that take nothing from the generator
     independent: it needs nothing that the phase before it learns, and is trained at the same time where that pays
     """
 
@@ -62,6 +64,7 @@ class PhaseSpec:
     boundaries: Literal["cross", "pad"] = "cross"
     encoded: bool = False
     beside: bool = False
+    polish: bool = False
     independent: bool = False
     weight_decay: float = 0.0
     clip: float = 100.0
