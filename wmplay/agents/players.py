@@ -195,12 +195,36 @@ class GridWanderer(_Player):
 
 
 class CartBalancer(_Player):
-    """Balances CartPole by linear feedback on its state; pushes at random with probability `noise` (0.2)."""
+    """Balances CartPole by linear feedback on its state; pushes at random with probability `noise` (0.2).
+
+    Where the game shows pictures it reads `info["state"]`, and where there is none (in a dream), the pictures: the
+    speeds are then what has changed since the one before. A pole that cannot be found is taken to be where it was.
+    """
 
     plays: ClassVar[str] = "CartPole"
     default_noise = 0.2
     # Weights of x, its speed, the pole's angle and its speed: push to where the pole falls, lean gently to the middle.
     _GAINS = np.array([0.1, 0.2, 1.0, 0.3])
+    _SECONDS = 0.02  # from one step to the next, as in CartPole-v1
+
+    def reset(self, count: int, seed: int | None = None) -> None:
+        super().reset(count, seed)
+        self._before: NDArray[Any] = np.zeros((count, 2))
 
     def act(self, observation: NDArray[Any], info: dict[str, Any], first: NDArray[np.bool_]) -> NDArray[Any]:
-        return self._disturb((observation @ self._GAINS > 0).astype(np.int64))
+        states = observation
+        if observation.ndim == 4:
+            states = info["state"] if "state" in info else self._read(observation, first)
+        return self._disturb((states @ self._GAINS > 0).astype(np.int64))
+
+    def _read(self, frames: NDArray[np.uint8], first: NDArray[np.bool_]) -> _Floats:
+        """States [N, 4] by sight."""
+        from envs.cartpole import read_pose
+
+        if self.count != len(frames):
+            self.reset(len(frames))
+        read, found = read_pose(frames)
+        poses = np.where(found[:, None], read, self._before)
+        speeds = np.where(first[:, None], 0.0, (poses - self._before) / self._SECONDS)
+        self._before = poses
+        return np.stack([poses[:, 0], speeds[:, 0], poses[:, 1], speeds[:, 1]], axis=1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +19,11 @@ class Game:
     """A game as wmplay knows it before making it.
 
     `params` go to the environment's constructor; `draw` names the function that turns a vector state into frames;
-    `truth` names what can be read off a frame exactly (`board`, `road`) or is the state itself (`state`);
+    `truth` names what can be read off a frame (`board`, `road`, `pole`) or is the state itself (`state`);
     `players` are the agents that make its training data, `expert` the one that plays well; `family` is the world model
     it is trained with where the user names none; `minutes` the budget on two cores that makes it worth playing, and
-    `frames` what the preset `small` collects for it where that is not the usual number.
+    `frames` what the preset `small` collects for it where that is not the usual number; `where` names, for parameters
+    that make another game of it when they are true, the fields of this class that are then different.
     """
 
     id: str
@@ -40,6 +43,15 @@ class Game:
     family: str | None = None
     minutes: float = 10.0
     frames: int | None = None
+    where: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def having(self, params: Mapping[str, Any]) -> Game:
+        """This game with these parameters over its own, and with all that they make different about it."""
+        settings, usual = {**self.params, **params}, builtin_game(self.id) or self
+        changed: dict[str, Any] = {}
+        for name, different in self.where.items():
+            changed |= different if settings.get(name) else {key: getattr(usual, key) for key in different}
+        return dataclasses.replace(self, params=settings, **changed)
 
     @property
     def slug(self) -> str:
@@ -61,7 +73,9 @@ GAMES: tuple[Game, ...] = (
     Game(
         "wmplay/CartPole-v0", "cartpole", "Cart Pole", "vector", "Discrete(2)", fps=50,
         draw="envs.cartpole:draw_state", truth="state", players=("random", "balancer"), expert="balancer", horizon=500,
-        family="state_vae", minutes=0.5,
+        family="state_vae", minutes=0.5, where={"pictures": {
+            "observation": "frame", "draw": None, "truth": "pole", "family": "rssm", "minutes": 15.0,
+        }},
     ),
 )  # fmt: skip
 

@@ -55,7 +55,8 @@ def save_variant(name: str, game: Game | str, params: Mapping[str, Any], seen: M
         raise UsageError(f"{name!r} is a game of wmplay's own; give the variant another name.")
     if base.short == name:
         raise UsageError(f"A variant cannot be a variant of itself; give it another name than {name!r}.")
-    known = {"observation": base.observation, "actions": base.actions, "fps": base.fps, "frame": list(base.frame)}
+    made = base.having(params)
+    known = {"observation": made.observation, "actions": made.actions, "fps": made.fps, "frame": list(made.frame)}
     entry = {"game": base.short or base.id, "params": dict(params), **known, **(seen or {})}
     atomic.write_json(_file(), {"schema": 1, "variants": {**_stored(), name: entry}})
     return find_game(name)
@@ -113,13 +114,13 @@ def _variant(name: str, depth: int = 0) -> Game | None:
     if base is None:
         return None
     settings = ", ".join(f"{key}={value}" for key, value in entry["params"].items())
+    made = base.having(entry["params"])
     return dataclasses.replace(
-        base,
+        made,
         short=name,
         title=f"{base.title} ({settings})" if settings else f"{base.title} ({name})",
-        params={**base.params, **entry["params"]},
-        observation=entry.get("observation") or base.observation,
-        actions=entry.get("actions") or base.actions,
-        fps=entry.get("fps") or base.fps,
-        frame=tuple(entry.get("frame") or base.frame),
+        observation=entry.get("observation") or made.observation,
+        actions=entry.get("actions") or made.actions,
+        fps=entry.get("fps") or made.fps,
+        frame=tuple(entry.get("frame") or made.frame),
     )

@@ -68,6 +68,7 @@ _ORDER = (
     "skill",
     "exact",
     "road_iou",
+    "pole_seen",
     "state_error",
     "follows keys",
     "end recall",
@@ -75,7 +76,12 @@ _ORDER = (
     "can you tell",
 )
 _REGIMES = ("", "player", "expert", "random")
-_WORDS = {"exact": "boards exact", "road_iou": "road overlap (IoU)", "state_error": "worst variable's error"}
+_WORDS = {
+    "exact": "boards exact",
+    "road_iou": "road overlap (IoU)",
+    "pole_seen": "pole and cart seen",
+    "state_error": "worst variable's error",
+}
 
 
 def _figures(report: Report) -> dict[Name, str]:
@@ -93,7 +99,7 @@ def _figures(report: Report) -> dict[Name, str]:
 
     for regime, by_k in report["regimes"].items():
         for k, row in by_k.items():
-            for measure in ("skill", "exact", "road_iou", "state_error"):
+            for measure in ("skill", "exact", "road_iou", "pole_seen", "state_error"):
                 put(measure, regime, row.get(measure), int(k))
         put("follows keys", regime, report["action_following"][regime]["share"])
         put("end recall", regime, report["outcomes"][regime]["end_recall"])
@@ -107,14 +113,14 @@ def _figures(report: Report) -> dict[Name, str]:
 def in_brief(reports: Sequence[Report]) -> list[dict[str, str]]:
     """One row for each slot, for when there are many: what its game is measured by, at the steps of BRIEF.
 
-    Where a frame has something to be read off (boards, roads), that stands in the row, on roads behind the skill; a
-    vector game's worst variable; else the skill alone.
+    Where a frame has something to be read off (boards, roads, poles), that stands in the row, but for boards behind the
+    skill; a vector game's worst variable; else the skill alone.
     """
     check_comparable(reports)
     rows = []
     for report in reports:
-        present = [m for m in ("exact", "state_error", "road_iou") if _has(report, m)]
-        measures = ["skill", *present] if present in ([], ["road_iou"]) else present
+        present = [m for m in ("exact", "pole_seen", "state_error", "road_iou") if _has(report, m)]
+        measures = present if present in (["exact"], ["state_error"]) else ["skill", *present]
         row = {
             "game": str(report["game"]),
             "slot": str(report["slot"]),
@@ -141,7 +147,7 @@ def _brief(figure: list[float] | None, measure: str) -> str:
         return "–"
     if measure == "state_error":
         return f"{100 * figure[0]:.2g} %"
-    return f"{100 * figure[0]:.0f} %" if measure == "exact" else f"{figure[0]:.2f}"
+    return f"{100 * figure[0]:.0f} %" if measure in ("exact", "pole_seen") else f"{figure[0]:.2f}"
 
 
 def _name(name: Name) -> str:

@@ -122,15 +122,25 @@ class Comparison:
             row["road_iou"] = mean_figure(overlap[shown])
             row["repeat_road_iou"] = mean_figure(truths.road_overlap(last, real)[0][shown])
             row["road_n"] = int(shown.sum())
+        if self.game.truth == "pole":
+            gap, found = truths.pose_errors(dreamed, real)
+            row["pole_seen"] = share_figure(int(found.sum()), count)
+            row["state_n"] = int(found.sum())
+            row.update(_variables(gap[found], list(truths.POSE)))
         if self.ranges is not None:
             gap = np.abs(dreamed - real) / self.ranges
-            names = truths.state_names(self.game.short, gap.shape[1])
-            row["state_errors"] = {name: mean_figure(gap[:, i]) for i, name in enumerate(names)}
-            # The figure that must be small for every variable to be: the worst one's.
+            row.update(_variables(gap, truths.state_names(self.game.short, gap.shape[1])))
             going_on = lasting & ~self.starts.terminated[:, self.starts.context - 1 + k]
             row["ended_early"] = share_figure(int(self._ended[going_on].sum()), int(going_on.sum()))
-            row["state_error"] = max(row["state_errors"].values(), key=lambda figure: figure[0])
         return row
+
+
+def _variables(gap: NDArray[Any], names: Sequence[str]) -> dict[str, Any]:
+    """The mean error of each variable, gap [N, S], and the figure that must be small for all to be: the worst one's."""
+    if not len(gap):
+        return {}
+    errors = {name: mean_figure(gap[:, i]) for i, name in enumerate(names)}
+    return {"state_errors": errors, "state_error": max(errors.values(), key=lambda figure: figure[0] if figure else 0)}
 
 
 def measure(

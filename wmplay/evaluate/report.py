@@ -128,7 +128,7 @@ def headline(report: dict[str, Any]) -> dict[str, float]:
     for regime, card in report["regimes"].items():
         for k in ("5", "15", "50"):
             row = card.get(k, {})
-            for name in ("skill", "exact", "road_iou", "state_error"):
+            for name in ("skill", "exact", "road_iou", "pole_seen", "state_error"):
                 if row.get(name):
                     found[f"{name} {regime} k={k}"] = row[name][0]
     for regime, row in report["action_following"].items():

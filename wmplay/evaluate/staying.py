@@ -26,15 +26,13 @@ STEPS = 1000
 # A dream's figure is read off at these steps; the last one is the card's.
 MARKS = (50, 100, 250, 500, 1000)
 KEYS = ("expert", "random")
-# CartPole ends outside of these: cart position, pole angle in radians (12°), as in Gymnasium's CartPole-v1.
-CART_LIMIT, POLE_LIMIT = 2.4, 12 * 2 * np.pi / 360
 
 Keys = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 def can_measure(game: Game) -> bool:
     """Whether it can be told, for this game, that a picture still is the game."""
-    return game.truth in ("board", "road", "state")
+    return game.truth in ("board", "road", "state", "pole")
 
 
 def still_the_game(game: Game, seen: NDArray[Any]) -> NDArray[np.bool_]:
@@ -43,7 +41,10 @@ def still_the_game(game: Game, seen: NDArray[Any]) -> NDArray[np.bool_]:
         return truths.well_formed(seen, truths.board_size(game.params))
     if game.truth == "road":
         return truths.car_on_road(seen)
-    return (np.abs(seen[:, 0]) < CART_LIMIT) & (np.abs(seen[:, 2]) < POLE_LIMIT) & np.isfinite(seen).all(axis=1)
+    if game.truth == "pole":
+        return truths.pole_stands(seen)
+    cart, pole = np.abs(seen[:, 0]) < truths.CART_LIMIT, np.abs(seen[:, 2]) < truths.POLE_LIMIT
+    return cart & pole & np.isfinite(seen).all(axis=1)
 
 
 def keys_of(game: Game, kind: str, action: Any, count: int, seed: int) -> Keys | None:
@@ -51,12 +52,17 @@ def keys_of(game: Game, kind: str, action: Any, count: int, seed: int) -> Keys |
 
     On a board nobody steps on an end; CarRacing's expert steers by the road it sees; a random CartPole falls for real.
     """
-    if game.truth == "state" and kind == "random":
+    pole = game.truth in ("state", "pole")
+    if pole and kind == "random":
         return None
     if game.truth == "road" and kind == "expert":
         return PixelDriver(action).act
     player = games.make_player(
-        (game.expert or "random") if kind == "expert" else game.players[0], game, action, seed=seed
+        (game.expert or "random") if kind == "expert" else game.players[0],
+        game,
+        action,
+        noise=0.0 if pole else None,  # with some, a pole falls for real now and then
+        seed=seed,
     )
     player.reset(count, seed)
     errands, state = Errands(seed), {"first": True}

@@ -1,4 +1,4 @@
-"""What can be read off a game's frames exactly: boards of GridWorld, the road of CarRacing, the state of CartPole."""
+"""What can be read off a game's frames: boards of GridWorld, the road of CarRacing, CartPole's cart and pole."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 # What counts as the whole range of CartPole's variables. Position and angle: between the two places where the game ends
 # (±2.4, ±12°). The velocities have no bounds there: the 1st to the 99th percentile of 96,000 steps of random play.
 CARTPOLE_RANGES = (4.8, 2.74, 2 * 12 * 2 * np.pi / 360, 4.03)
+# What a picture of it shows: cart position and pole angle.
+POSE = {"position": CARTPOLE_RANGES[0], "angle": CARTPOLE_RANGES[2]}
+# CartPole ends outside of these: cart position, pole angle in radians (12°), as in Gymnasium's CartPole-v1.
+CART_LIMIT, POLE_LIMIT = 2.4, 12 * 2 * np.pi / 360
 # Fewer road pixels than this and the picture shows no road worth comparing (1 % of the 64×54 pixels above the bar).
 ROAD_PIXELS = 32
 
@@ -62,6 +66,23 @@ def car_on_road(frames: NDArray[Any]) -> NDArray[np.bool_]:
     middle, low, reach = width // 2, round(height * 0.8), max(2, width // 10)
     around = mask[:, max(0, low - 2 * reach) : low + reach, middle - reach : middle + reach]
     return np.asarray(car_visible(frames)) & (around.mean(axis=(1, 2)) >= 0.1)
+
+
+def pose_errors(dream: NDArray[Any], real: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """How far cart and pole are from where they really are, shares of their ranges (see POSE), float [N, 2]; and bool
+    [N]: whether both can be found in the dream at all. Where not, the errors mean nothing."""
+    from envs.cartpole import read_pose
+
+    (said, found), (true, _) = read_pose(dream), read_pose(real)
+    return np.abs(said.astype(np.float64) - true) / np.array(list(POSE.values())), found
+
+
+def pole_stands(frames: NDArray[Any]) -> NDArray[np.bool_]:
+    """bool [N]: the frames show a cart and a pole, inside the limits at which the game ends."""
+    from envs.cartpole import read_pose
+
+    pose, found = read_pose(frames)
+    return found & (np.abs(pose[:, 0]) < CART_LIMIT) & (np.abs(pose[:, 1]) < POLE_LIMIT)
 
 
 def state_names(game_short: str, size: int) -> list[str]:
