@@ -13,9 +13,12 @@ from wmplay.worlds.blocks import RunningScale, detached, masked_mean, mlp, trans
 from wmplay.worlds.geometry import compose
 from wmplay.worlds.glances import GLANCE_SIZE, turned
 from wmplay.worlds.protocol import Segment
+from wmplay.worlds.rewards import RewardScale
 
 # Numbers that a glance becomes.
 LOOK = 32
+# Of the reward's squared error, in deviations.
+REWARD_WEIGHT = 0.05
 
 
 class CanvasMemory(nn.Module):
@@ -33,6 +36,7 @@ class CanvasMemory(nn.Module):
         self.cell = nn.GRUCell(moved + LOOK + actions, hidden_size)
         self.change = mlp((hidden_size, 128, moved))
         self.reward = mlp((hidden_size + 2 * LOOK, 128, 1))
+        self.rewards = RewardScale()
         self.end = mlp((hidden_size + 2 * LOOK, 128, 1))
         last = self.change[-1]
         assert isinstance(last, nn.Linear)
@@ -45,6 +49,11 @@ class CanvasMemory(nn.Module):
 
     def outcome(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Reward and logit of the end [...] of hidden, look before and look after, side by side [..., D + 64]."""
+        told, end = self._told(seen)
+        return self.rewards.restore(told), end
+
+    def _told(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, with the reward in deviations."""
         return self.reward(seen).squeeze(-1).float(), self.end(seen).squeeze(-1).float()
 
     def loss(
@@ -94,11 +103,12 @@ class CanvasMemory(nn.Module):
             F.smooth_l1_loss(off := torch.stack(drift, 1), torch.zeros_like(off)) if drift else rows.new_zeros(())
         )
         seen = torch.cat((held, torch.stack(looks[:-1], 1), real[:, 1:]), dim=-1)
-        reward, end = self.outcome(seen)
-        reward_loss = masked_mean((reward - segment.reward[:, 1:]).square(), ok)
+        reward, end = self._told(seen)
+        self.rewards.learn(segment.reward[:, 1:][ok])
+        reward_loss = masked_mean(self.rewards.error(reward, segment.reward[:, 1:]), ok)
         ended = segment.terminated[:, 1:].float()
         end_loss = masked_mean(F.binary_cross_entropy_with_logits(end, ended, reduction="none"), ok)
-        loss = motion_loss + sprite_loss + drift_loss + 0.02 * reward_loss + end_loss
+        loss = motion_loss + sprite_loss + drift_loss + REWARD_WEIGHT * reward_loss + end_loss
         return loss, detached(
             loss=loss, motion=motion_loss, sprite=sprite_loss, drift=drift_loss, reward=reward_loss, end=end_loss
         )

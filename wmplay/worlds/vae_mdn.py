@@ -25,6 +25,7 @@ from wmplay.worlds.blocks import (
 from wmplay.worlds.memory import Memory
 from wmplay.worlds.mixture import Mixture, MixtureHead
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
+from wmplay.worlds.rewards import RewardScale
 from wmplay.worlds.vae import Vae
 
 
@@ -46,7 +47,9 @@ class VaeMdnConfig:
     open_loop: int = Field(
         16, ge=0, le=4096, description="rows at a segment's end where the memory reads its own predictions"
     )
-    reward_weight: float = Field(0.1, ge=0.0, le=100.0, description="weight of the reward's squared error")
+    reward_weight: float = Field(
+        0.1, ge=0.0, le=100.0, description="weight of the reward's error, in squared deviations"
+    )
     end_weight: float = Field(0.1, ge=0.0, le=100.0, description="weight of the end's cross-entropy")
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="step size of Adam, both phases")
 
@@ -76,6 +79,7 @@ class MdnLstm(nn.Module):
         self.lstm = Memory(config.latent_size + actions, config.hidden_size)
         self.mixture = MixtureHead(config.hidden_size, config.mixtures, config.latent_size)
         self.reward = nn.Linear(config.hidden_size, 1)
+        self.rewards = RewardScale()
         self.end = nn.Linear(config.hidden_size, 1)
 
 
@@ -142,7 +146,9 @@ class VaeMdn(World):
         ok = valid[:, 1:]
         nll_loss = masked_mean(mixture.nll(real[:, 1:]), ok)
         reward = self.memory.reward(memory).squeeze(-1).float()
-        reward_loss = masked_mean((reward - segment.reward[:, 1:]).square(), ok)
+        if self.training:
+            self.memory.rewards.learn(segment.reward[:, 1:][ok])
+        reward_loss = masked_mean(self.memory.rewards.error(reward, segment.reward[:, 1:]), ok)
         end = self.memory.end(memory).squeeze(-1).float()
         ended = segment.terminated[:, 1:].float()
         end_loss = masked_mean(F.binary_cross_entropy_with_logits(end, ended, reduction="none"), ok)
@@ -217,7 +223,7 @@ class VaeMdn(World):
         self, state: VaeMdnState, action: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> tuple[VaeMdnState, Tensor, Tensor]:
         after, mixture = self._advance(state, self.actions(action))
-        reward = self.memory.reward(after.hidden).squeeze(-1).float()
+        reward = self.memory.rewards.restore(self.memory.reward(after.hidden).squeeze(-1).float())
         end = torch.sigmoid(self.memory.end(after.hidden).squeeze(-1).float())
         return VaeMdnState(mixture.sample(generator, temperature), after.hidden, after.cell), reward, end
 

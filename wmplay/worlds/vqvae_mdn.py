@@ -16,6 +16,7 @@ from wmplay.worlds.blocks import STRICT, ActionEncoder, detached, expand_like, t
 from wmplay.worlds.grid_mixture import GridMixture, GridPredictor
 from wmplay.worlds.memory import Memory
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
+from wmplay.worlds.rewards import RewardScale
 from wmplay.worlds.vqvae import Vqvae
 
 
@@ -38,7 +39,9 @@ class VqvaeMdnConfig:
     vision_share: float = Field(0.5, gt=0.0, lt=1.0, description="part of the budget the vision phase gets")
     batch: int = Field(32, ge=1, le=8192, description="segments in a batch of the memory phase")
     length: int = Field(12, ge=2, le=4096, description="rows in a segment of the memory phase")
-    reward_weight: float = Field(0.1, ge=0.0, le=100.0, description="weight of the reward's squared error")
+    reward_weight: float = Field(
+        0.1, ge=0.0, le=100.0, description="weight of the reward's error, in squared deviations"
+    )
     end_weight: float = Field(0.1, ge=0.0, le=100.0, description="weight of the end's cross-entropy")
 
     @model_validator(mode="after")
@@ -72,6 +75,7 @@ class GridMemory(nn.Module):
         self.predictor = GridPredictor(
             c.latent_size, c.latent_dim, actions, c.hidden_size, c.mixtures, c.channels, c.layers
         )
+        self.rewards = RewardScale()
 
 
 class VqvaeMdn(World):
@@ -152,7 +156,9 @@ class VqvaeMdn(World):
         mixture, trunk = self._predict(now, past, action[:, 1:][ok], memory)
         nll = mixture.nll(following, self.vision.codebook.live()).mean() / self.cells
         reward, end = self.memory.predictor.outcome(trunk, self._vectors(following), memory)
-        reward_loss = (reward - segment.reward[:, 1:][ok]).square().mean()
+        if self.training:
+            self.memory.rewards.learn(segment.reward[:, 1:][ok])
+        reward_loss = self.memory.rewards.error(reward, segment.reward[:, 1:][ok]).mean()
         end_loss = F.binary_cross_entropy_with_logits(end, segment.terminated[:, 1:][ok].float())
         loss = nll + self.config.reward_weight * reward_loss + self.config.end_weight * end_loss
         return loss, detached(loss=loss, nll=nll, reward=reward_loss, end=end_loss)
@@ -207,6 +213,7 @@ class VqvaeMdn(World):
         mixture, trunk = self._predict(state.codes, state.before, encoded, hidden)
         codes = mixture.sample(self.vision.codebook.live(), generator, temperature)
         reward, end = self.memory.predictor.outcome(trunk, self._vectors(codes), hidden)
+        reward = self.memory.rewards.restore(reward)
         return VqvaeMdnState(codes, state.codes, hidden, cell), reward, torch.sigmoid(end)
 
     def observe(self, state: VqvaeMdnState) -> Tensor:
