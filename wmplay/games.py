@@ -46,7 +46,7 @@ def of_slot(slot: SlotInfo | str | Path) -> Game:
     # How fast it is shown is known of a stranger only where its env was made: when the slot was begun.
     fps = info.meta.get("fps")
     fps = fps if isinstance(fps, int) and fps > 0 else game.fps
-    return dataclasses.replace(game, params={**game.params, **info.game_params}, fps=fps)
+    return dataclasses.replace(game.having(info.game_params), fps=fps)
 
 
 def make(
