@@ -344,3 +344,18 @@ def test_a_damaged_description_is_named_by_field(home: Path, field: str, value: 
     listed = {d["name"]: d for d in datasets()}
     assert [name for name, d in listed.items() if d["ok"]] == ["good"]
     assert f"dataset.json is damaged: {field} is" in listed["bad"]["why"]
+
+
+def test_a_game_goes_by_one_name_whichever_was_recorded(home: Path) -> None:
+    """The list would show the same game twice, and --game only half of its data."""
+    long = "wmplay/GridWorld-v0"
+    recorded = {"a": ("grid_world", "grid_world"), "b": ("grid_world", long), "c": ("wmplay__GridWorld-v0", long),
+                "d": ("Acrobot-v1", "Acrobot-v1")}  # fmt: skip
+    for name, (folder, game) in recorded.items():
+        with Recorder(home / "episodes" / folder / name, game, {}, FRAME, TWO) as recorder:
+            recorder.begin(0, np.zeros(FRAME.shape, np.uint8), 0, "random")
+            recorder.step(0, np.zeros(FRAME.shape, np.uint8), 1, 0.0, True, False)
+    assert {row["name"]: row["game"] for row in datasets()} == {
+        "a": "grid_world", "b": "grid_world", "c": "grid_world", "d": "Acrobot-v1",
+    }  # fmt: skip
+    assert {row["name"] for row in datasets("grid_world")} == {"a", "b", "c"}

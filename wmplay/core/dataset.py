@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wmplay.core import arrays
+from wmplay.core.catalog import builtin_game
 from wmplay.core.dataset_info import read_info
 from wmplay.core.errors import WmplayError
 from wmplay.core.recorder import HELD_OUT_SEED
@@ -89,10 +90,11 @@ class Dataset:
         return sorted({episode.player for episode in self.episodes if episode.player})
 
     def info(self) -> dict[str, Any]:
-        """The row of `wmplay data --json`."""
+        """The row of `wmplay data --json`. A game goes by one name, whether its short one or its id was recorded."""
+        known = builtin_game(self.game)
         return {
             "name": self.name,
-            "game": self.game,
+            "game": known.short if known else self.game,
             "steps": self.steps,
             "episodes": len(self.episodes),
             "size_bytes": folder_size(self.folder),

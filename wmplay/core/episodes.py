@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wmplay.core import atomic, paths
+from wmplay.core.catalog import GAMES
 from wmplay.core.dataset import Dataset, Episode, folder_size
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.core.recorder import HELD_OUT_SEED, Recorder
@@ -31,9 +32,9 @@ def datasets(game_slug: str | None = None) -> list[dict[str, Any]]:
     `ok` and, where it cannot be opened, `why`."""
     root = paths.home() / "episodes"
     found = []
-    for meta in sorted(root.glob(f"{game_slug or '*'}/*/dataset.json")):
+    for meta in sorted(root.glob("*/*/dataset.json")):
         folder = meta.parent
-        if folder.name.startswith("."):
+        if folder.name.startswith(".") or (game_slug and _slug(folder.parent.name) != game_slug):
             continue
         try:
             data = Dataset(folder)
@@ -45,6 +46,11 @@ def datasets(game_slug: str | None = None) -> list[dict[str, Any]]:
                  "problems": [str(why)], "ok": False, "why": str(why), "path": str(folder)}
             )  # fmt: skip
     return found
+
+
+def _slug(folder: str) -> str:
+    """The name of a game whose episodes lie in this folder, which may have been named by its id."""
+    return next((game.slug for game in GAMES if folder == game.id.replace("/", "__")), folder)
 
 
 def find_dataset(name: str, game_slug: str | None = None) -> Path:
