@@ -16,7 +16,7 @@ from typing import Any
 from wmplay.core.errors import NotFoundError, WmplayError
 
 # The errors that mean "no room": disk full, quota used up, file larger than allowed.
-_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 # What Python writes and JSON does not know; strings are matched first, so that their insides stay as they are.
 _NOT_JSON = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
@@ -25,7 +25,7 @@ _IN_JSON = {"Infinity": "1e999", "-Infinity": "-1e999", "NaN": "null"}
 
 def explain(why: OSError, path: Path) -> WmplayError:
     """The one sentence for a failed write to `path`."""
-    if why.errno in _FULL:
+    if why.errno in FULL:
         return WmplayError(
             f"The disk is full: {path} could not be written and is as it was; free some space and try again."
         )

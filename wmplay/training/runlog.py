@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any, Protocol
 from wmplay.core.errors import WmplayError
 from wmplay.core.runs import RunStore
 
+# Kept free for the last words of a run that ends because the disk is full: a few pages of SQLite and of its log.
+RESERVE, RESERVE_FILE = 1 << 18, ".reserve"
 # A heart beats so often, however long a step takes; four missed seconds mean death (core.jobs).
 BEAT = 1.0
 
@@ -47,6 +51,9 @@ class StoreLog:
         self._waiting: list[tuple[int, str, str, float]] = []
         self._failed: WmplayError | None = None
         self._end = threading.Event()
+        self._reserve = file.with_name(RESERVE_FILE)
+        with contextlib.suppress(OSError):  # a disk that is as full as that is told of by the first real write
+            self._reserve.write_bytes(os.urandom(RESERVE))
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
 
@@ -97,6 +104,20 @@ class StoreLog:
                 self._flush()
             finally:
                 self._store.close()
+                self._free()
+
+    def fail(self, sentence: str) -> None:
+        """The last words of a run that failed, in the room that was kept for them. Raises WmplayError."""
+        self._free()
+        with self._lock:
+            self._waiting = []  # what the curves lack matters less than that it is known why
+        with contextlib.suppress(WmplayError):  # the sentence stands in the run as well
+            self.event("error", sentence)
+        self.close(state="failed", message=sentence, seconds_left=None)
+
+    def _free(self) -> None:
+        with contextlib.suppress(OSError):
+            self._reserve.unlink(missing_ok=True)
 
     def _beat(self) -> None:
         while not self._end.wait(BEAT):

@@ -10,12 +10,14 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from wmplay.core import slots
+from wmplay.core import atomic, slots
 from wmplay.core.devices import device_turn
 from wmplay.core.errors import WmplayError
 from wmplay.core.processes import patient_threads
 from wmplay.training.runlog import StoreLog
 from wmplay.training.settings import Settings
+
+DISK_FULL = "The disk is full: what was last saved is as it was; free some space and resume."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(log, str(why))
     except OSError as why:
         traceback.print_exc()
-        return _fail(log, f"The system refused: {why.strerror or why}.")
+        full = why.errno in atomic.FULL
+        return _fail(log, DISK_FULL if full else f"The system refused: {why.strerror or why}.")
     except Exception as why:  # noqa: BLE001 - the last door: a worker must say why it died, then die
         traceback.print_exc()
         return _fail(log, f"{type(why).__name__}: {str(why)[:500]} (the whole story is in train/log.txt)")
@@ -47,8 +50,7 @@ def _fail(log: StoreLog, sentence: str) -> int:
     """Say why as loudly as is still possible; the last good checkpoint and slot stay as they are."""
     print(f"wmplay: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - stderr is train/log.txt
     try:
-        log.event("error", sentence)
-        log.close(state="failed", message=sentence, seconds_left=None)
+        log.fail(sentence)
     except WmplayError as why:
         print(f"wmplay: {why}", file=sys.stderr, flush=True)  # noqa: T201
     return 1
