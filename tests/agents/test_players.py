@@ -90,6 +90,20 @@ def test_the_balancer_balances() -> None:
     assert returns == [300.0] * 20
 
 
+@pytest.mark.parametrize("sight", [False, True])
+def test_the_balancer_balances_what_it_sees_as_pictures(sight: bool) -> None:
+    """In the game it reads the state beside the picture; in a dream there is only the picture."""
+    env = gymnasium.make_vec("wmplay/CartPole-v0", 8, pictures=True, max_episode_steps=200, autoreset_mode="SAME_STEP")
+    player = CartBalancer(game("cartpole"), ActionSpec("discrete", n=2), noise=0.0)
+    observation, info = env.reset(seed=0)
+    first = np.ones(8, bool)
+    for step in range(1, 201):
+        actions = player.act(observation, {} if sight else info, first)
+        observation, _, terminated, truncated, info = env.step(actions)
+        first = terminated | truncated
+        assert not terminated.any(), f"a pole fell at step {step}"
+
+
 @pytest.mark.parametrize("spec", [FOUR, BOX, MULTI], ids=str)
 @pytest.mark.parametrize("kind", [RandomPlayer, PersistentPlayer])
 def test_actions_fit_the_space_and_the_seed_decides(kind: type, spec: ActionSpec) -> None:

@@ -41,6 +41,18 @@ def test_a_variant_is_a_game_everywhere(home: Path) -> None:
     assert [g.short for g in variants()] == ["ice", "big_ice"]
 
 
+def test_a_variant_that_shows_pictures_is_a_game_of_pictures(home: Path) -> None:
+    """Else it would be offered the families of vectors only, and be drawn and measured as four numbers."""
+    save_variant("seen", "cartpole", {"pictures": True})
+    seen, plain = find_game("seen"), find_game("cartpole")
+    assert (seen.observation, seen.truth, seen.draw, seen.family) == ("frame", "pole", None, "rssm")
+    assert (seen.players, seen.expert) == (plain.players, plain.expert)
+    save_variant("numbers", "seen", {"pictures": False})
+    numbers = find_game("numbers")
+    assert (numbers.observation, numbers.truth, numbers.draw) == (plain.observation, plain.truth, plain.draw)
+    assert (numbers.family, numbers.minutes) == (plain.family, plain.minutes)
+
+
 def test_a_variants_own_parameters_win(home: Path) -> None:
     save_variant("single", "car_racing", {"action_repeat": 1})
     assert find_game("single").params["action_repeat"] == 1

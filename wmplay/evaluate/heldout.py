@@ -146,7 +146,8 @@ def _write(game: Game, target: Path, played: list[Played]) -> None:
     observation, action = games.specs(env)
     env.close()
     blank = np.zeros(action.shape, action.dtype)
-    with episodes.Recorder(beside, game.id, dict(game.params), observation, action, held_out=True) as recorder:
+    name = game.short or game.id
+    with episodes.Recorder(beside, name, dict(game.params), observation, action, held_out=True) as recorder:
         for episode in played:
             recorder.begin(0, episode.observation[0], seed=episode.seed, player=episode.player)
             last = len(episode) - 1
