@@ -59,7 +59,7 @@ def _family(
         with tempfile.TemporaryDirectory() as where:
             shop = workshop(family, preset, game, data, device, Path(where), sets)
             for index, spec in enumerate(shop.world.phases):
-                if (only is None or spec.name == only) and not spec.polish:  # a line search is no step to compare
+                if (only is None or spec.name == only) and not spec.polish:  # Adam would take another step
                     say(f"training: {family} {spec.name} at batch {spec.batch}")
                     shop.phase_index = index
                     rows.append(_phase(shop, spec, seconds))

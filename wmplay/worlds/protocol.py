@@ -50,8 +50,7 @@ class PhaseSpec:
     boundaries: `cross` = segments run over episode ends (see `first`), `pad` = short episodes are padded (see `mask`)
     encoded: segments carry `World.encode` of each observation, computed once before the phase
     beside: what is encoded does not take the observations' place but stands beside them, as `Segment.encoded`
-    polish: not small steps on many batches but second-order ones (L-BFGS) on a single one, of at most batch × length
-        rows: for small networks, on losses that take nothing from the generator
+    polish: by Gauss-Newton steps on `World.residuals`, for modules whose parameters are those of few linear layers
     independent: it needs nothing that the phase before it learns, and is trained at the same time where that pays
     """
 
@@ -110,6 +109,10 @@ class World(nn.Module, ABC):
     def loss(self, segment: Segment, phase: str, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Teach it one batch: the scalar to minimise and detached scalar metrics (names shared by families where the
         meaning is: `loss`, `reconstruction`, `kl`, `nll`, `reward`, `end`, `perplexity`)."""
+
+    def residuals(self, segment: Segment, phase: str) -> Tensor:  # noqa: ARG002
+        """[N, S], of which a phase with `polish` makes the squares small: N rows that do not mix, S errors of each."""
+        raise TypeError(f"{type(self).__name__} has no phase that is polished")
 
     def learned(self, phase: str) -> bool:  # noqa: ARG002 - most phases can always go on
         """Whether a phase has nothing more to learn, so that the rest of its time goes to the next one."""

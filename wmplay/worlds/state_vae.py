@@ -26,8 +26,8 @@ from wmplay.worlds.blocks import (
 )
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 
-# Rows that are polished on, in stretches of so many where the data has more: 50 ms a step on one core.
-POLISHED, STRETCH = 32_768, 64
+# Errors that are put right at once while polishing, so many rows times the variables: 50 ms a step on one core.
+ERRORS = 1024
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -46,7 +46,7 @@ class StateVaeConfig:
     batch: int = Field(128, ge=1, le=65536, description="segments in a training batch")
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="step size of Adam")
     polish: float = Field(
-        0.6, ge=0.0, le=0.95, description="share of the training in which L-BFGS makes the noiseless step exact"
+        0.4, ge=0.0, le=0.95, description="share of the training in which Gauss-Newton makes the step exact"
     )
 
 
@@ -90,8 +90,8 @@ class StateVae(World):
         joint = PhaseSpec("joint", modules, 1.0 - c.polish, c.batch, c.unroll + 1, c.learning_rate, clip=10.0)
         if not c.polish:
             return (joint,)
-        rows = POLISHED // STRETCH
-        return joint, PhaseSpec("polish", modules[:2], c.polish, rows, STRETCH, c.learning_rate, polish=True)
+        rows = min(c.batch * c.unroll, max(16, ERRORS // self.observation.shape[0]))
+        return joint, PhaseSpec("polish", modules[:2], c.polish, rows, 2, c.learning_rate, polish=True)
 
     @property
     def features_size(self) -> int:
@@ -115,15 +115,21 @@ class StateVae(World):
             return self._polished(segment) if phase == "polish" else self._loss(segment, generator)
 
     def _polished(self, segment: Segment) -> tuple[Tensor, dict[str, Tensor]]:
-        """MSE of one noiseless step: without noise or KL, which say how sure a step is, but stand in its way."""
-        real = segment.observation.float()
-        ok = transitions(segment.first, segment.mask).valid[:, 1:]
-        before, after = real[:, :-1], real[:, 1:]
-        mean, log_variance = self._latent(before, self.actions(segment.action)[:, 1:])
-        gap = self._next(before, mean) - after
-        loss = masked_mean((gap / self.change.deviation).square().mean(-1), ok)
-        kl = masked_mean(kl_to_standard(mean, log_variance), ok)
-        return loss, detached(loss=loss, one_step_mse=masked_mean(gap.square().mean(-1), ok), kl=kl)
+        gap = self.residuals(segment, "polish")
+        return gap.square().mean(), detached(
+            loss=gap.square().mean(), one_step_mse=(gap * self.change.deviation).square().mean()
+        )
+
+    def residuals(self, segment: Segment, phase: str) -> Tensor:  # noqa: ARG002
+        """Errors [N, S] of the noiseless step in the segment's N transitions, in the units of the loss.
+
+        Noise and KL have no part in them: they say how sure a step is, and stand in the way of its being exact.
+        """
+        with full_precision(segment.reward):
+            ok = transitions(segment.first, segment.mask).valid[:, 1:]
+            before, after = segment.observation[:, :-1][ok].float(), segment.observation[:, 1:][ok].float()
+            mean, _ = self._latent(before, self.actions(segment.action[:, 1:][ok]))
+            return (self._next(before, mean) - after) / self.change.deviation
 
     def _loss(self, segment: Segment, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         real, first = segment.observation.float(), segment.first
