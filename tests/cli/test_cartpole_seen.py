@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.tui.fakes import state
 from wmplay.core.episodes import Dataset
+from wmplay.tui.plans import TrainPlan
+from wmplay.tui.reader import read_games
 
 Cli = Callable[..., Any]
 
@@ -29,6 +33,16 @@ def test_it_is_a_game_of_pictures_that_families_of_pictures_learn(seen: None, ru
     ]  # fmt: skip
     refused = run_cli("train", "seen", "--family", "state_vae", "--slot", "x", "--steps", "1")
     assert refused.code == 2 and "shows a frame" in refused.stderr
+
+
+def test_the_dashboard_offers_it_the_families_of_pictures(seen: None) -> None:
+    """The training form goes by what the game shows; as a vector it would refuse the very families it is there for."""
+    there = replace(state(), games=read_games())
+    row = there.game("seen")
+    assert row is not None and (row.observation, row.family) == ("frame", "rssm")
+    for family, sound in (("vae_mdn", True), ("tokens", True), ("rssm", True), ("state_vae", False)):
+        problems = TrainPlan("seen", family, "small", "one", "10", "minutes").problems(there)
+        assert (problems == []) is sound, problems
 
 
 def test_its_balancer_makes_data_in_which_the_pole_stands(seen: None, home: Path, run_cli: Cli) -> None:
