@@ -30,6 +30,9 @@ class PolishPhase(WorldPhase):
     def step(self) -> dict[str, Tensor | float]:
         for module in self._modules:
             module.train()
+        self._world.training = (
+            True  # only the flag: what it learns of its own accord, as `Chance` does, it learns here too
+        )
         segment, rate = self._source.next(), 1.0 - (1.0 - LAST) * self.progress
         with torch.no_grad():
             _, metrics = self._world.loss(segment, self.name, self._generator)

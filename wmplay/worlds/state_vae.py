@@ -24,7 +24,9 @@ from wmplay.worlds.blocks import (
     sample_normal,
     transitions,
 )
+from wmplay.worlds.chance import Chance
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
+from wmplay.worlds.rewards import RewardScale
 
 # Errors that are put right at once while polishing, so many rows times the variables: 50 ms a step on one core.
 ERRORS = 1024
@@ -78,6 +80,8 @@ class StateVae(World):
         self.actions = ActionEncoder(action)
         self.scale = RunningScale(size)
         self.change = RunningScale(size)
+        self.rewards = RewardScale()
+        self.chance = Chance()
         self.encoder = mlp((size + self.actions.width, config.hidden_size, 2 * config.latent_size))
         self.decoder = mlp((config.latent_size, config.hidden_size, size))
         self.reward = mlp((size + self.actions.width, config.hidden_size, 1))
@@ -112,13 +116,23 @@ class StateVae(World):
         Errors are measured in standard deviations of one step's change, so that each state variable counts alike.
         """
         with full_precision(segment.reward):  # eight bits of mantissa are an error of 0.4 % in every step
-            return self._polished(segment) if phase == "polish" else self._loss(segment, generator)
+            return self._polished(segment, generator) if phase == "polish" else self._loss(segment, generator)
 
-    def _polished(self, segment: Segment) -> tuple[Tensor, dict[str, Tensor]]:
-        gap = self.residuals(segment, "polish")
-        return gap.square().mean(), detached(
-            loss=gap.square().mean(), one_step_mse=(gap * self.change.deviation).square().mean()
-        )
+    def _polished(self, segment: Segment, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        before, after, action = self._pairs(segment)
+        mean, log_variance = self._latent(before, action)
+        still, noisy = (self._next(before, z) for z in (mean, sample_normal(mean, log_variance, generator)))
+        gap, shake = (still - after) / self.change.deviation, (noisy - still) / self.change.deviation
+        missed = gap.square().mean()
+        if self.training and len(gap):
+            self.chance.learn(missed, shake.square().mean())
+        return missed, detached(loss=missed, one_step_mse=(still - after).square().mean(), noise=self.chance.scale)
+
+    def _pairs(self, segment: Segment) -> tuple[Tensor, Tensor, Tensor]:
+        """The segment's N transitions: states before and after [N, S], encoded actions [N, A]."""
+        ok = transitions(segment.first, segment.mask).valid[:, 1:]
+        before, after = segment.observation[:, :-1][ok].float(), segment.observation[:, 1:][ok].float()
+        return before, after, self.actions(segment.action[:, 1:][ok])
 
     def residuals(self, segment: Segment, phase: str) -> Tensor:  # noqa: ARG002
         """Errors [N, S] of the noiseless step in the segment's N transitions, in the units of the loss.
@@ -126,9 +140,8 @@ class StateVae(World):
         Noise and KL have no part in them: they say how sure a step is, and stand in the way of its being exact.
         """
         with full_precision(segment.reward):
-            ok = transitions(segment.first, segment.mask).valid[:, 1:]
-            before, after = segment.observation[:, :-1][ok].float(), segment.observation[:, 1:][ok].float()
-            mean, _ = self._latent(before, self.actions(segment.action[:, 1:][ok]))
+            before, after, action = self._pairs(segment)
+            mean, _ = self._latent(before, action)
             return (self._next(before, mean) - after) / self.change.deviation
 
     def _loss(self, segment: Segment, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
@@ -137,6 +150,7 @@ class StateVae(World):
         if self.training:
             self.scale.learn(real[segment.mask])
             self.change.learn((real[:, 1:] - real[:, :-1])[valid[:, 1:]])
+            self.rewards.learn(segment.reward[:, 1:][valid[:, 1:]])
         unit = self.change.deviation
         action = self.actions(segment.action)
         before, after, ok = real[:, :-1], real[:, 1:], valid[:, 1:]
@@ -157,7 +171,7 @@ class StateVae(World):
         open_loop_error = masked_mean(torch.stack(open_loop, 1), ok)
 
         reward = self.reward(torch.cat((self.scale.normalise(after), action[:, 1:]), -1)).squeeze(-1).float()
-        reward_loss = masked_mean((reward - segment.reward[:, 1:]).square(), ok)
+        reward_loss = masked_mean(self.rewards.error(reward, segment.reward[:, 1:]), ok)
         end = self.end(self.scale.normalise(after)).squeeze(-1).float()
         ended = segment.terminated[:, 1:].float()
         end_loss = masked_mean(F.binary_cross_entropy_with_logits(end, ended, reduction="none"), ok)
@@ -195,10 +209,12 @@ class StateVae(World):
     ) -> tuple[StateVaeState, Tensor, Tensor]:
         encoded = self.actions(action)
         mean, log_variance = self._latent(state.vector, encoded)
+        if temperature > 0.0:
+            log_variance = log_variance + 2.0 * self.chance.scale.log()
         vector = self._next(state.vector, sample_normal(mean, log_variance, generator, temperature))
         seen = self.scale.normalise(vector)
-        reward = self.reward(torch.cat((seen, encoded), -1)).squeeze(-1).float()
-        return StateVaeState(vector), reward, torch.sigmoid(self.end(seen).squeeze(-1).float())
+        told = self.reward(torch.cat((seen, encoded), -1)).squeeze(-1).float()
+        return StateVaeState(vector), self.rewards.restore(told), torch.sigmoid(self.end(seen).squeeze(-1).float())
 
     def observe(self, state: StateVaeState) -> Tensor:
         return state.vector
