@@ -113,14 +113,14 @@ def _figures(report: Report) -> dict[Name, str]:
 def in_brief(reports: Sequence[Report]) -> list[dict[str, str]]:
     """One row for each slot, for when there are many: what its game is measured by, at the steps of BRIEF.
 
-    Where a frame has something to be read off (boards, roads, poles), that stands in the row, but for boards behind the
-    skill; a vector game's worst variable; else the skill alone.
+    What can be read off a frame or is the state itself stands in the row (boards, poles, the worst variable), with
+    roads the skill before it; else the skill alone.
     """
     check_comparable(reports)
     rows = []
     for report in reports:
         present = [m for m in ("exact", "pole_seen", "state_error", "road_iou") if _has(report, m)]
-        measures = present if present in (["exact"], ["state_error"]) else ["skill", *present]
+        measures = ["skill", *present] if present in ([], ["road_iou"]) else present
         row = {
             "game": str(report["game"]),
             "slot": str(report["slot"]),
@@ -132,7 +132,7 @@ def in_brief(reports: Sequence[Report]) -> list[dict[str, str]]:
                 figures = [report["regimes"][regime].get(str(k), {}).get(measure) for measure in measures]
                 row[f"{regime} k={k}"] = " / ".join(_brief(f, m) for f, m in zip(figures, measures, strict=True))
         keys = [report["action_following"][regime]["share"] for regime in report["regimes"]]
-        row["follows keys"] = " / ".join("–" if share is None else f"{share[0]:.0%}" for share in keys)
+        row["follows keys"] = " / ".join("–" if share is None else f"{100 * share[0]:.0f} %" for share in keys)
         rows.append(row)
     columns = list(dict.fromkeys(column for row in rows for column in row))
     return [{column: row.get(column, "–") for column in columns} for row in rows]

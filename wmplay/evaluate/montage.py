@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 Frames = NDArray[np.uint8]
 PAPER, INK = (250, 250, 248), (40, 42, 50)
-_GAP, _LEFT, _TOP, _TEXT = 4, 92, 20, 13
+_GAP, _TOP, _TEXT = 4, 20, 13
 # Differences are shown at twice their size, so that a grey level of 10 can be seen; full white is from 128 on.
 GAIN = 2
 
@@ -26,19 +26,21 @@ def grid(rows: Sequence[tuple[str, Frames]], columns: Sequence[str], title: str 
     """Rows of frames uint8 [K, H, W, 3] with a label before each and one above each column."""
     height, width = (int(side) * scale for side in rows[0][1].shape[1:3])
     head = _TOP * (2 if title else 1)
-    size = (_LEFT + len(columns) * (width + _GAP) + _GAP, head + len(rows) * (height + _GAP) + _GAP)
+    font = ImageFont.load_default(_TEXT)
+    left = 16 + max(round(font.getlength(label)) for label, _ in rows)
+    size = (left + len(columns) * (width + _GAP) + _GAP, head + len(rows) * (height + _GAP) + _GAP)
     sheet = Image.new("RGB", size, PAPER)
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT)
+    pen = ImageDraw.Draw(sheet)
     if title:
         pen.text((_GAP * 2, 3), title, INK, font)
     for c, label in enumerate(columns):
-        pen.text((_LEFT + c * (width + _GAP) + width / 2, head - 3), label, INK, font, anchor="mb")
+        pen.text((left + c * (width + _GAP) + width / 2, head - 3), label, INK, font, anchor="mb")
     for r, (label, frames) in enumerate(rows):
         top = head + r * (height + _GAP)
-        pen.text((_LEFT - 8, top + height / 2), label, INK, font, anchor="rm")
+        pen.text((left - 8, top + height / 2), label, INK, font, anchor="rm")
         for c, frame in enumerate(frames[: len(columns)]):
             picture = Image.fromarray(frame).resize((width, height), Image.Resampling.NEAREST)
-            sheet.paste(picture, (_LEFT + c * (width + _GAP), top))
+            sheet.paste(picture, (left + c * (width + _GAP), top))
     return sheet
 
 
