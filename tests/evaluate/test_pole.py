@@ -94,7 +94,7 @@ def test_both_figures_stand_side_by_side(game: Game, starts: Starts) -> None:
     assert table["pole and cart seen (player) k=5"]["good"].startswith("100 %")
     assert table["pole and cart seen (player) k=5"]["bad"].startswith("0 %")
     assert table["worst variable's error (player) k=5"]["bad"] == "–"
-    assert in_brief(reports)[0]["measure"] == "skill / pole and cart seen / worst variable's error"
+    assert in_brief(reports)[0]["measure"] == "pole and cart seen / worst variable's error"
     assert headline(reports[0])["pole_seen player k=5"] == 1.0
 
 
