@@ -10,11 +10,14 @@ import torch
 from evaluate.fakes import PerfectGrid, grid_starts
 from wmplay import games
 from wmplay.core.catalog import GAMES
-from wmplay.evaluate import truths
+from wmplay.evaluate import staying, truths
 from wmplay.evaluate.lingering import Errands
 from wmplay.evaluate.pixel_driver import PixelDriver
+from wmplay.evaluate.replay import replayed
+from wmplay.evaluate.starts import Starts
 from wmplay.evaluate.staying import keys_of, measure_staying, still_the_game
 from wmplay.evaluate.tell import judge
+from wmplay.evaluate.words import sentences
 
 
 def test_the_pixel_driver_stays_on_the_real_road():
@@ -90,6 +93,47 @@ def test_a_dream_is_exact_only_while_every_board_was_the_games():
     assert [perfect["exact"][k][0] for k in ("50", "100")] == [1.0, 1.0]
     assert careless["along"]["100"] == 1.0
     assert careless["exact"]["100"][0] <= careless["exact"]["50"][0] < 0.5
+
+
+class Marching:
+    """Keys that keep nobody from an end: to the right or to the left until something stops the way, in turns."""
+
+    def __init__(self) -> None:
+        self.step = 0
+
+    def __call__(self, seen: np.ndarray) -> np.ndarray:
+        self.step += 1
+        return np.full(len(seen), (1, 2, 3, 0)[self.step // 8 % 4])
+
+
+def test_a_dream_whose_game_has_ended_is_exact_no_more(monkeypatch: pytest.MonkeyPatch):
+    """A card would go on praising dreams for boards that nobody could compare with anything."""
+    monkeypatch.setattr(staying, "keys_of", lambda *_: Marching())
+    starts = grid_starts(count=16)
+    with replayed(GAMES[0], starts) as replay:
+        keys = Marching()
+        for _ in range(100):
+            replay.step(keys(replay.seen))
+    going = int((~replay.over).sum())
+    assert 0 < going < 16
+
+    def measured(starts: Starts, noise: float = 0.0) -> tuple[dict[str, Any], str]:
+        subject: Any = SimpleNamespace(game=GAMES[0], world=PerfectGrid(noise), place=torch.device("cpu"))
+        row = measure_staying(subject, starts, "random", steps=100)
+        assert row is not None and row["n"] == starts.count
+        card = {"staying_power": {"random": row}, "regimes": {}, "seconds": 1, "device": "CPU", "mean_frame_from": "it"}
+        return row, next(line for line in sentences(card) if line.startswith("Exact at every step"))
+
+    row, said = measured(starts)
+    assert row["exact"]["100"][0] == 1.0 and row["exact_n"]["100"] == going
+    assert said.endswith(f"of {going} after 100 steps.")
+
+    row, said = measured(starts.take(replay.over))
+    assert row["exact"]["100"] is None and row["exact_n"]["100"] == 0
+    assert said.endswith("none to count after 100 steps.")
+
+    row, _ = measured(starts, noise=1.0)
+    assert row["exact"]["100"][0] == 0.0 and row["exact_n"]["100"] == 16, "a wrong dream's game ended: still wrong"
 
 
 @pytest.mark.slow

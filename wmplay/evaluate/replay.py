@@ -48,7 +48,12 @@ def replayed(game: Game, starts: Starts) -> Iterator[Replay]:
 
 
 class Exactness:
-    """Which dreams have shown the real board at every step so far, while the real games went on."""
+    """Which dreams have shown the real board at every step so far, while the real games went on.
+
+    The keys go by the dream, so a dream that is wrong can lead its real game into an end. It stays among those counted,
+    as wrong, or the worst dreams would leave the share of the good ones. A dream that was right when its game ended has
+    nothing left to be right about, and is not counted from there.
+    """
 
     def __init__(self, game: Game, replay: Replay) -> None:
         self._size = truths.board_size(game.params)
@@ -57,5 +62,11 @@ class Exactness:
 
     def step(self, actions: NDArray[Any], dreamed: NDArray[Any]) -> None:
         """After the dreams took `actions` [N] and showed frames uint8 [N, H, W, 3]."""
+        before = self._replay.over.copy()
         self._replay.step(actions)
-        self.still &= self._replay.over | truths.same_board(dreamed, self._replay.seen, self._size)
+        self.still &= before | truths.same_board(dreamed, self._replay.seen, self._size)
+
+    def share(self) -> tuple[int, int]:
+        """How many dreams are exact so far, and of how many."""
+        going = ~self._replay.over
+        return int((self.still & going).sum()), int((going | ~self.still).sum())

@@ -90,7 +90,8 @@ def measure_staying(
 ) -> dict[str, Any] | None:
     """Share of dreams that still show the game after `steps` steps (and on the way), under an expert's or random keys.
 
-    `exact`, on boards without chance: share of the dreams that showed the game's own board at every step so far.
+    `exact`, on boards without chance: share of the dreams that showed the game's own board at every step so far, of
+    those `exact_n` that can be told (see `Exactness`); None at steps where there are none.
     `real`: the same keys in the real game from the same starts, where one can leave the road as well. None where the
     keys make no sense. The model's ends are passed over: what is asked is whether the picture holds.
     """
@@ -104,6 +105,7 @@ def measure_staying(
     shares: dict[str, float] = {}
     share: Figure = None
     exact: dict[str, Figure] = {}
+    counted: dict[str, int] = {}
     with _beside(subject.game, starts) as beside:
         for k in range(1, steps + 1):
             actions = np.ascontiguousarray(keys(seen))
@@ -116,7 +118,8 @@ def measure_staying(
                 share = share_figure(int(good.sum()), starts.count)
                 shares[str(k)] = float(good.mean())
                 if beside is not None:
-                    exact[str(k)] = share_figure(int(beside.still.sum()), starts.count)
+                    right, counted[str(k)] = beside.share()
+                    exact[str(k)] = share_figure(right, counted[str(k)])
             if tick and k % 20 == 0:
                 tick(k / steps)
     real = _real(subject.game, starts, kind, world.action, steps, seed)
@@ -127,6 +130,7 @@ def measure_staying(
         "share": share,
         "along": shares,
         "exact": exact or None,
+        "exact_n": counted or None,
         "real": real,
     }
 

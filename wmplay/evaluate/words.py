@@ -49,7 +49,11 @@ def sentences(report: dict[str, Any]) -> list[str]:
             f"{row['steps']} steps."
         )
         if row.get("exact"):
-            shares = ", ".join(f"{_share(share)} after {k}" for k, share in row["exact"].items())
+            counted = row.get("exact_n") or {}  # cards from before it was there have none
+            shares = ", ".join(
+                _share(share) + (f" of {counted[k]}" if share and k in counted else "") + f" after {k}"
+                for k, share in row["exact"].items()
+            )
             told.append(f"Exact at every step ({keys} keys): {shares} steps.")
     for regime, card in report["regimes"].items():
         early = {k: row["ended_early"] for k, row in card.items() if (row.get("ended_early") or [0])[0] > 0}
