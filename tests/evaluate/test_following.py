@@ -6,7 +6,7 @@ import pytest
 
 from evaluate.fakes import PerfectGrid, RepeatWorld, grid_starts
 from wmplay.core.catalog import GAMES
-from wmplay.evaluate.following import measure_following, opposites, replay
+from wmplay.evaluate.following import branched, measure_following, opposites
 from wmplay.evaluate.starts import Starts
 
 
@@ -40,10 +40,10 @@ def test_mirrored_keys_are_counted_as_wrong(home: Path, starts: Starts):
 def test_a_replay_arrives_where_the_recording_was(home: Path, starts: Starts):
     """The branches of the real game must leave from the very start the dream leaves from."""
     pairs = opposites(GAMES[0], PerfectGrid().action)
-    seen, there = replay(GAMES[0], starts, pairs, 1)
+    seen, there = branched(GAMES[0], starts, pairs, 1)
     assert there.any() and seen.shape == (2, 2, starts.count, 64, 64, 3)
     for i in range(starts.count):
         taken = int(starts.actions(1)[i])
         pair, branch = next((p, b) for p, both in enumerate(pairs) for b, a in enumerate(both) if a == taken)
         assert (seen[pair, branch, i] == starts.truth(1)[i]).all()
-    assert (replay(GAMES[0], starts, pairs, 1)[0] == seen).all(), "the cached answer differs"
+    assert (branched(GAMES[0], starts, pairs, 1)[0] == seen).all(), "the cached answer differs"

@@ -13,6 +13,7 @@ from wmplay import games
 from wmplay.core import atomic, paths
 from wmplay.core.catalog import Game
 from wmplay.core.spaces import ActionSpec
+from wmplay.evaluate.replay import led
 from wmplay.evaluate.rollout import begin, observations
 from wmplay.evaluate.starts import Starts
 from wmplay.evaluate.statistics import mean_figure, share_figure
@@ -59,7 +60,7 @@ def _held(starts: Starts, k: int, wish: Any) -> NDArray[Any]:
     return actions
 
 
-def replay(game: Game, starts: Starts, pairs: list[tuple[Any, Any]], steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def branched(game: Game, starts: Starts, pairs: list[tuple[Any, Any]], steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """What the real game shows after each branch: observations [P, 2, N, ...] and whether it got there, bool [P, 2, N].
 
     The game is reset to the start's seed and led there by the recorded actions. Cached: it is the same for every slot.
@@ -68,7 +69,7 @@ def replay(game: Game, starts: Starts, pairs: list[tuple[Any, Any]], steps: int)
     if cache.exists():
         with np.load(cache, allow_pickle=False) as saved:
             return saved["seen"], saved["there"]
-    env = games.make(game)
+    env = games.make(game)  # with its own time limit: starts beyond it are not `there`
     shape = starts.observation.shape[2:]
     seen = np.zeros((len(pairs), 2, starts.count, *shape), starts.observation.dtype)
     there = np.zeros((len(pairs), 2, starts.count), np.bool_)
@@ -77,13 +78,9 @@ def replay(game: Game, starts: Starts, pairs: list[tuple[Any, Any]], steps: int)
             for branch, wish in enumerate(pair):
                 plan = [_held(starts, k, wish) for k in range(1, steps + 1)]
                 for i in range(starts.count):
-                    observation, over = env.reset(seed=int(starts.seeds[i]))[0], False
-                    for action in (*starts.prefix[i], *(step[i] for step in plan)):
-                        if over:
-                            break
-                        observation, _, terminated, truncated, _ = env.step(action)
-                        over = terminated or truncated
-                    seen[p, branch, i], there[p, branch, i] = observation, not over
+                    way = (*starts.prefix[i], *(step[i] for step in plan))
+                    seen[p, branch, i], _, over = led(env, int(starts.seeds[i]), way)
+                    there[p, branch, i] = not over
     finally:
         env.close()
     cache.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +119,7 @@ def measure_following(
     over the game's; `alike`: their cosine.
     """
     steps, pairs = steps_held(game), opposites(game, world.action)
-    real, there = replay(game, starts, pairs, steps)
+    real, there = branched(game, starts, pairs, steps)
     signs, sizes, cosines = [], [], []
     for p, pair in enumerate(pairs):
         dreamed = []

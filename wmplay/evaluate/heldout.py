@@ -18,6 +18,7 @@ from wmplay.core.catalog import Game
 from wmplay.core.errors import WmplayError
 from wmplay.core.spaces import ActionSpec
 from wmplay.evaluate.lingering import Errands
+from wmplay.evaluate.replay import side_by_side, stacked
 from wmplay.evaluate.starts import CONTEXT, Starts, draw_starts
 
 REGIMES = ("player", "expert")
@@ -53,31 +54,20 @@ def player_name(game: Game, regime: str) -> str | None:
     return game.players[0] if regime == "player" else game.expert
 
 
-def _stack(infos: list[dict[str, Any]]) -> dict[str, Any]:
-    """Infos of single environments as one of arrays [N, ...], as Gymnasium's vector environments give them."""
-    shared = set(infos[0]).intersection(*infos)
-    return {key: np.stack([np.asarray(info[key]) for info in infos]) for key in sorted(shared)}
-
-
 def play(game: Game, player: str, first_seed: int, need: int, limit: int) -> Iterator[Played]:
     """Play episodes of at most `limit` rows with seeds first_seed, first_seed + 1, …, without an end, in waves of
     WIDTH.
 
     On GridWorld the player keeps away from every end for the first `need` rows (see `lingering`), then plays as usual.
     """
-    settings: dict[str, Any] = {"max_episode_steps": limit} if game.id.startswith("wmplay/") else {}
-    envs = [games.make(game, **settings) for _ in range(WIDTH)]
-    action_spec: ActionSpec = games.specs(envs[0])[1]
-    try:
+    with side_by_side(game, WIDTH, limit) as envs:
+        action_spec: ActionSpec = games.specs(envs[0])[1]
         wave = first_seed
         while True:
             agent = games.make_player(player, game, action_spec, seed=wave)
             agent.reset(WIDTH, seed=wave)
             yield from _wave(envs, agent, game, player, wave, need, limit)
             wave += WIDTH
-    finally:
-        for env in envs:
-            env.close()
 
 
 def _wave(envs: list[Any], agent: Any, game: Game, player: str, wave: int, need: int, limit: int) -> list[Played]:
@@ -86,10 +76,10 @@ def _wave(envs: list[Any], agent: Any, game: Game, player: str, wave: int, need:
     played = [Played(wave + i, player, [np.array(frame)], [], [0.0]) for i, frame in enumerate(seen)]
     first, alive, row = np.ones(len(envs), np.bool_), set(range(len(envs))), 1
     while alive and row < limit:
-        stacked = _stack(infos)
-        actions = agent.act(np.stack(seen), stacked, first)
+        info = stacked(infos)
+        actions = agent.act(np.stack(seen), info, first)
         if game.truth == "board" and row <= need:
-            actions = errands.instead(stacked["board"], actions)
+            actions = errands.instead(info["board"], actions)
         first = np.zeros(len(envs), np.bool_)
         for i in sorted(alive):
             seen[i], reward, terminated, truncated, infos[i] = envs[i].step(actions[i])

@@ -1,8 +1,8 @@
-"""The real games of some starts, played on from where each context ends."""
+"""Real games side by side, and those of some starts played on from where each context ends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,37 +14,72 @@ from wmplay.core.catalog import Game
 from wmplay.evaluate import truths
 from wmplay.evaluate.starts import Starts
 
+# More steps than any measure takes.
+ENDLESS = 100_000
+
+
+@contextmanager
+def side_by_side(game: Game, count: int, limit: int = ENDLESS) -> Iterator[list[Any]]:
+    """`count` real games, closed in the end. Ours last `limit` steps at most, others as long as they are made."""
+    settings: dict[str, Any] = {"max_episode_steps": limit} if game.id.startswith("wmplay/") else {}
+    envs = [games.make(game, **settings) for _ in range(count)]
+    try:
+        yield envs
+    finally:
+        for env in envs:
+            env.close()
+
+
+def stacked(infos: list[dict[str, Any]]) -> dict[str, NDArray[Any]]:
+    """Infos of single environments as one of arrays [N, ...], as Gymnasium's vector environments give them: of what
+    all of them tell."""
+    shared = set(infos[0]).intersection(*infos)
+    return {key: np.stack([np.asarray(info[key]) for info in infos]) for key in sorted(shared)}
+
+
+def led(env: Any, seed: int, actions: Iterable[Any]) -> tuple[Any, dict[str, Any], bool]:
+    """A game reset to `seed` and led along these actions until it ends: what it shows, its info, whether it ended."""
+    observation, info = env.reset(seed=seed)
+    for action in actions:
+        observation, _, terminated, truncated, info = env.step(action)
+        if terminated or truncated:
+            return observation, info, True
+    return observation, info, False
+
 
 class Replay:
-    """N real games side by side. seen: what they show, [N, ...]; over: bool [N], which have ended and stand still."""
+    """The N real games of some starts, side by side at the end of their context.
+
+    seen: what they show, [N, ...]; over: bool [N], which have ended and stand still; reward: float64 [N], what the last
+    step paid.
+    """
 
     def __init__(self, envs: list[Any], starts: Starts) -> None:
         self._envs = envs
-        self.over = np.zeros(len(envs), np.bool_)
-        shown = []
-        for i, env in enumerate(envs):
-            observation = env.reset(seed=int(starts.seeds[i]))[0]
-            for taken in starts.prefix[i]:
-                observation = env.step(taken)[0]
-            shown.append(observation)
+        reached = [led(env, int(starts.seeds[i]), starts.prefix[i]) for i, env in enumerate(envs)]
+        shown, self._infos, over = map(list, zip(*reached, strict=True))
         self.seen: NDArray[Any] = np.stack(shown)
+        self.over = np.array(over, np.bool_)
+        self.reward = np.zeros(len(envs))
+
+    @property
+    def info(self) -> dict[str, NDArray[Any]]:
+        """What all games tell, as arrays [N, ...]."""
+        return stacked(self._infos)
 
     def step(self, actions: NDArray[Any]) -> None:
         """One step of every game that has not ended, under actions [N, ...]."""
+        self.reward = np.zeros(len(self._envs))
         for i in np.flatnonzero(~self.over):
-            self.seen[i], _, terminated, truncated, _ = self._envs[i].step(actions[i])
+            self.seen[i], self.reward[i], terminated, truncated, self._infos[i] = self._envs[i].step(actions[i])
             self.over[i] = terminated or truncated
 
 
 @contextmanager
 def replayed(game: Game, starts: Starts) -> Iterator[Replay]:
     """The games of these starts at the end of their context, without a time limit of ours."""
-    envs = [games.make(game, max_episode_steps=100_000) for _ in range(starts.count)]
-    try:
+    with side_by_side(game, starts.count) as envs:
         yield Replay(envs, starts)
-    finally:
-        for env in envs:
-            env.close()
 
 
 class Exactness:

@@ -13,6 +13,7 @@ from wmplay import games
 from wmplay.agents.protocol import Agent
 from wmplay.core.catalog import Game
 from wmplay.dreams import Dreamer
+from wmplay.evaluate.replay import replayed
 from wmplay.evaluate.starts import Starts
 from wmplay.evaluate.statistics import spread
 from wmplay.evaluate.subject import Subject
@@ -67,35 +68,16 @@ def dream_returns(
 
 def game_returns(game: Game, agent: Agent, starts: Starts, steps: int, seed: int) -> NDArray[np.float64]:
     """Sums of the rewards the real game pays from the same starts on, float [N]: reset, led there, then the agent's."""
-    settings: dict[str, Any] = {"max_episode_steps": 100_000} if game.id.startswith("wmplay/") else {}
-    envs = [games.make(game, **settings) for _ in range(starts.count)]
-    try:
-        seen, infos = [], []
-        for i, env in enumerate(envs):
-            observation, info = env.reset(seed=int(starts.seeds[i]))
-            for action in starts.prefix[i]:
-                observation, _, _, _, info = env.step(action)
-            seen.append(observation)
-            infos.append(info)
+    with replayed(game, starts) as replay:
         agent.reset(starts.count, seed)
-        total, alive = np.zeros(starts.count), set(range(starts.count))
-        first = np.ones(starts.count, np.bool_)
+        total, first = np.zeros(starts.count), np.ones(starts.count, np.bool_)
         for _ in range(steps):
-            shared = set(infos[0]).intersection(*infos)
-            stacked = {key: np.stack([np.asarray(info[key]) for info in infos]) for key in sorted(shared)}
-            actions = agent.act(np.stack(seen), stacked, first)
+            replay.step(agent.act(replay.seen, replay.info, first))
             first = np.zeros(starts.count, np.bool_)
-            for i in sorted(alive):
-                seen[i], reward, terminated, truncated, infos[i] = envs[i].step(actions[i])
-                total[i] += float(reward)
-                if terminated or truncated:
-                    alive.discard(i)
-            if not alive:
+            total += replay.reward
+            if replay.over.all():
                 break
-        return total
-    finally:
-        for env in envs:
-            env.close()
+    return total
 
 
 def measure_gap(subject: Subject, count: int, steps: int, seed: int = 0) -> dict[str, Any]:
