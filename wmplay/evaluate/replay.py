@@ -51,7 +51,7 @@ class Replay:
     """The N real games of some starts, side by side at the end of their context.
 
     seen: what they show, [N, ...]; over: bool [N], which have ended and stand still; reward: float64 [N], what the last
-    step paid.
+    step paid. Each step makes new arrays, so whoever was given one may keep it.
     """
 
     def __init__(self, envs: list[Any], starts: Starts) -> None:
@@ -69,8 +69,9 @@ class Replay:
 
     def step(self, actions: NDArray[Any]) -> None:
         """One step of every game that has not ended, under actions [N, ...]."""
-        self.reward = np.zeros(len(self._envs))
-        for i in np.flatnonzero(~self.over):
+        going = np.flatnonzero(~self.over)
+        self.seen, self.over, self.reward = self.seen.copy(), self.over.copy(), np.zeros(len(self._envs))
+        for i in going:
             self.seen[i], self.reward[i], terminated, truncated, self._infos[i] = self._envs[i].step(actions[i])
             self.over[i] = terminated or truncated
 
@@ -97,7 +98,7 @@ class Exactness:
 
     def step(self, actions: NDArray[Any], dreamed: NDArray[Any]) -> None:
         """After the dreams took `actions` [N] and showed frames uint8 [N, H, W, 3]."""
-        before = self._replay.over.copy()
+        before = self._replay.over
         self._replay.step(actions)
         self.still &= before | truths.same_board(dreamed, self._replay.seen, self._size)
 
