@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from wmplay import games
 from wmplay.agents.scripted_car import CarDriver
 from wmplay.evaluate.fidelity import measure
+from wmplay.evaluate.replay import side_by_side, stacked
 from wmplay.evaluate.starts import CONTEXT, Starts
 from wmplay.evaluate.subject import Subject, prepare
 
@@ -25,20 +25,18 @@ def drive(subject: Subject, slowest: float, fastest: float) -> Starts:
     game, rows = subject.game, CONTEXT + HORIZON
     random = np.random.default_rng(0)
     agent = CarDriver(game, subject.world.action, seed=0)
+    agent.leisure, agent.hurry = slowest, fastest
     agent.reset(COUNT)
-    agent._pace = random.uniform(slowest, fastest, COUNT)
+    random.random(COUNT)  # once chose the paces; the README's figures are of the moments drawn after them
     begin = game.warmup + random.integers(0, 24, COUNT)
-    envs = [games.make(game) for _ in range(COUNT)]
-    seen, infos = map(list, zip(*(env.reset(seed=FIRST_SEED + i) for i, env in enumerate(envs)), strict=True))
-    frames, actions = [np.stack(seen)], [np.zeros((COUNT, 3), np.float32)]
-    for _ in range(begin.max() + rows):
-        told = {key: np.stack([np.asarray(info[key]) for info in infos]) for key in ("ahead", "speed")}
-        actions.append(agent.act(frames[-1], told, np.zeros(COUNT, np.bool_)))
-        for i, env in enumerate(envs):
-            seen[i], _, _, _, infos[i] = env.step(actions[-1][i])
-        frames.append(np.stack(seen))
-    for env in envs:
-        env.close()
+    with side_by_side(game, COUNT) as envs:
+        seen, infos = map(list, zip(*(env.reset(seed=FIRST_SEED + i) for i, env in enumerate(envs)), strict=True))
+        frames, actions = [np.stack(seen)], [np.zeros((COUNT, 3), np.float32)]
+        for _ in range(begin.max() + rows):
+            actions.append(agent.act(frames[-1], stacked(infos), np.zeros(COUNT, np.bool_)))
+            for i, env in enumerate(envs):
+                seen[i], _, _, _, infos[i] = env.step(actions[-1][i])
+            frames.append(np.stack(seen))
 
     def cut(steps: list[Any]) -> Any:
         return np.stack([np.stack(steps[b : b + rows])[:, i] for i, b in enumerate(begin)])

@@ -34,7 +34,10 @@ class CarDriver:
 
     noise: deviation of a slow disturbance, where 1 is the steering's full lock and 20 units/s too fast or too slow;
     None for 0.2. With 0 it drives as well as it can; from 0.3 on it leaves the road and has to find back. With noise,
-    drivers are in more or less of a hurry: each episode has a pace of its own, from `leisure` to all that is possible.
+    drivers are in more or less of a hurry: each episode has a pace of its own, drawn between `leisure` and `hurry`.
+
+    leisure, hurry: the slowest and the fastest driver with noise, as shares of the speed that the road allows. Set on a
+    driver, they hold from its next episode; without noise every driver goes as fast as the road allows.
     """
 
     plays: ClassVar[str] = "wmplay/CarRacing"
@@ -43,7 +46,7 @@ class CarDriver:
     # highest speed; faster is lost in the tightest bends now and then.
     sideways, braking, fastest = 170.0, 50.0, 80.0
     aim_seconds, aim_least = 0.3, 8.0
-    leisure = 0.25
+    leisure, hurry = 0.25, 1.0
     forget = 0.1
     gas_until, coast_until = 0.2, 0.1
 
@@ -87,7 +90,7 @@ class CarDriver:
 
     def _choose(self, count: int) -> Floats:
         """The share of the possible speed that each of `count` drivers wants."""
-        return self._random.uniform(self.leisure, 1.0, count) if self.noise else np.ones(count)
+        return self._random.uniform(self.leisure, self.hurry, count) if self.noise else np.ones(count)
 
     def _aim(self, ahead: Floats, speed: Floats) -> Floats:
         """The point of the road to drive at, to the right and forward: farther at speed. [N, 2]"""
