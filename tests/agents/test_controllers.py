@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -22,6 +24,21 @@ def learner(spec: ActionSpec) -> tuple[ActorCritic, torch.optim.Optimizer, torch
         torch.manual_seed(0)
         model = ActorCritic(3, spec, 16)
     return model, torch.optim.Adam(model.parameters(), 1e-2), torch.Generator().manual_seed(0)
+
+
+def one_step(
+    model: ActorCritic,
+    features: torch.Tensor,
+    reward: Callable[[torch.Tensor], torch.Tensor],
+    draws: torch.Generator,
+) -> Experience:
+    """One step of N episodes from features [N, F], without an end, and what its actions were worth."""
+    with torch.no_grad():
+        raw, value = model(features)
+        choice, action = model.draw(raw, draws)
+        chance, _ = model.judge(raw, choice)
+    over, values = torch.zeros(1, len(features)), torch.stack([value, value])
+    return Experience(features[None], choice[None], chance[None], reward(action)[None].float(), over, values)
 
 
 def test_the_papers_controller_has_867_parameters() -> None:
@@ -102,14 +119,7 @@ def test_policy_gradient_learns_what_pays(spec: ActionSpec) -> None:
         return action.float() if spec.kind == "discrete" else action[..., 0].float()
 
     for _ in range(40):
-        with torch.no_grad():
-            raw, value = model(features)
-            choice, action = model.draw(raw, draws)
-            chance, _ = model.judge(raw, choice)
-        over = torch.zeros(1, 64)
-        values = torch.stack([value, value])
-        batch = Experience(features[None], choice[None], chance[None], reward(action)[None], over, values)
-        learn(model, optimiser, batch, draws, repeats=3, batch=16)
+        learn(model, optimiser, one_step(model, features, reward, draws), draws, repeats=3, batch=16)
     best = {"box": 1.0, "discrete": 3.0, "multi": 2.0}[spec.kind]
     assert float(reward(model.act(features)).mean()) > 0.8 * best
 
@@ -175,13 +185,6 @@ def test_a_controller_that_reads_a_grid_finds_its_way_on_boards_it_never_saw() -
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     for _ in range(60):
         features, right = boards(128)
-        with torch.no_grad():
-            raw, value = model(features)
-            choice, action = model.draw(raw, draws)
-            chance, _ = model.judge(raw, choice)
-        reward = (action == right).float()
-        over, values = torch.zeros(1, 128), torch.stack([value, value])
-        seen = Experience(features[None], choice[None], chance[None], reward[None], over, values)
-        learn(model, optimiser, seen, draws, repeats=3, batch=32)
+        learn(model, optimiser, one_step(model, features, right.eq, draws), draws, repeats=3, batch=32)
     features, right = boards(512)
     assert float((model.act(features) == right).float().mean()) > 0.9
