@@ -95,6 +95,11 @@ def test_a_dream_is_exact_only_while_every_board_was_the_games():
     assert careless["exact"]["100"][0] <= careless["exact"]["50"][0] < 0.5
 
 
+def exact_in_words(row: dict[str, Any]) -> str:
+    card = {"staying_power": {"random": row}, "regimes": {}, "seconds": 1, "device": "CPU", "mean_frame_from": "it"}
+    return next(line for line in sentences(card) if line.startswith("Exact at every step"))
+
+
 class Marching:
     """Keys that keep nobody from an end: to the right or to the left until something stops the way, in turns."""
 
@@ -121,12 +126,13 @@ def test_a_dream_whose_game_has_ended_is_exact_no_more(monkeypatch: pytest.Monke
         subject: Any = SimpleNamespace(game=GAMES[0], world=PerfectGrid(noise), place=torch.device("cpu"))
         row = measure_staying(subject, starts, "random", steps=100)
         assert row is not None and row["n"] == starts.count
-        card = {"staying_power": {"random": row}, "regimes": {}, "seconds": 1, "device": "CPU", "mean_frame_from": "it"}
-        return row, next(line for line in sentences(card) if line.startswith("Exact at every step"))
+        return row, exact_in_words(row)
 
     row, said = measured(starts)
     assert row["exact"]["100"][0] == 1.0 and row["exact_n"]["100"] == going
     assert said.endswith(f"of {going} after 100 steps.")
+    del row["exact_n"]
+    assert exact_in_words(row).endswith("] after 100 steps."), "a card from before it was there can still be read"
 
     row, said = measured(starts.take(replay.over))
     assert row["exact"]["100"] is None and row["exact_n"]["100"] == 0

@@ -86,9 +86,9 @@ def replayed(game: Game, starts: Starts) -> Iterator[Replay]:
 class Exactness:
     """Which dreams have shown the real board at every step so far, while the real games went on.
 
-    The keys go by the dream, so a dream that is wrong can lead its real game into an end. It stays among those counted,
-    as wrong, or the worst dreams would leave the share of the good ones. A dream that was right when its game ended has
-    nothing left to be right about, and is not counted from there.
+    The keys go by the dream, so a dream that is wrong can lead its real game into an end. It stays counted as wrong:
+    left out, the worst dreams would make the share better. A dream that was right when its game ended has nothing left
+    to be right about, and is not counted from there.
     """
 
     def __init__(self, game: Game, replay: Replay) -> None:
@@ -103,6 +103,6 @@ class Exactness:
         self.still &= before | truths.same_board(dreamed, self._replay.seen, self._size)
 
     def share(self) -> tuple[int, int]:
-        """How many dreams are exact so far, and of how many."""
+        """How many dreams whose games go on are exact so far, and of how many that are counted."""
         going = ~self._replay.over
         return int((self.still & going).sum()), int((going | ~self.still).sum())
