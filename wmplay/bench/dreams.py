@@ -17,9 +17,11 @@ from wmplay.bench.workplace import contexts, games_of, play_recorded, workshop
 from wmplay.core import catalog, slots
 from wmplay.core.catalog import Game
 from wmplay.core.episodes import Dataset
+from wmplay.core.processes import keep_memory
 from wmplay.devices import Device
 from wmplay.dreams.dreamer import CONTEXT, Dreamer
 from wmplay.dreams.load import load_contexts, load_world
+from wmplay.dreams.precision import precision
 from wmplay.games import drawing
 
 BATCH = 256
@@ -34,6 +36,7 @@ def measure_dreams(families: Sequence[str], preset: str, device: Device, seconds
     doubts step by step are at their slowest. seconds: for each figure.
     """
     rows = []
+    keep_memory()
     with ExitStack() as open_data:
         recorded: dict[str, Dataset] = {}
         for family in families:
@@ -84,7 +87,7 @@ def _dreams(
         work = _stepper(dreamer, count, picture, device, took if count == 1 else [])
         figures = take_turns({"dream": work}, seconds, device.name)["dream"]
         more: Row = {"p99_ms": 1000 * statistics.quantiles(took, n=100)[-1]} if count == 1 and len(took) > 1 else {}
-        rows.append(row(what, figures, "steps/s", batch=count, **shown, **more))
+        rows.append(row(what, figures, "steps/s", batch=count, precision=dreamer.precision.label, **shown, **more))
     return rows
 
 
@@ -92,6 +95,7 @@ def _stepper(dreamer: Dreamer, count: int, picture: bool, device: Device, took: 
     """A step of so many dreams under actions that change; its seconds are added to `took`."""
     # Begun where all starting segments are read in one go; which of them a dream has does not matter here.
     dreamer.reset(count, np.arange(count) % dreamer.choices, seed=0)
+    dreamer.precision = precision(dreamer, "auto")
     source = torch.Generator().manual_seed(0)
     action = dreamer.world.action
     if action.kind == "discrete":

@@ -16,6 +16,7 @@ from wmplay.bench.timing import Narrate, Row, rounded, row, take_turns, waited
 from wmplay.bench.workplace import games_of, play_recorded, workshop
 from wmplay.core import catalog
 from wmplay.core.episodes import Dataset
+from wmplay.core.processes import keep_memory
 from wmplay.devices import Device
 from wmplay.training.source import Source, encode_all
 from wmplay.training.workshop import Workshop
@@ -80,13 +81,19 @@ def _phase(shop: Workshop, spec: PhaseSpec, seconds: float) -> Row:
     busy = _Busy()
 
     def ours() -> int:
+        keep_memory()
         phase.precision.apply()
         with busy:
             phase.step()
             waited(device.name)
         return spec.batch * spec.length
 
-    figures = take_turns({"ours": ours, "plain": theirs}, seconds, device.name)
+    def plain() -> int:
+        keep_memory(False)  # a worker's memory is set up like ours, a script's is not
+        return theirs()
+
+    figures = take_turns({"ours": ours, "plain": plain}, seconds, device.name)
+    keep_memory()
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("highest")
     step = spec.batch * spec.length / statistics.median(figures["ours"])

@@ -92,7 +92,10 @@ _COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("game", "what", *_FIGURES, "gymnasium", "ratio", "reset_ms", "scaling", "road_iou"),
     ),
     "data": ("recording segments", ("what", "batch", "median", "low", "high", "unit", "memory")),
-    "dreams": ("dream", ("family", "game", "what", "batch", "median", "low", "high", "unit", "p99_ms", "weights")),
+    "dreams": (
+        "dream",
+        ("family", "game", "what", "batch", "median", "low", "high", "unit", "p99_ms", "precision", "weights"),
+    ),
     "training": (
         "training",
         ("family", "game", "what", "batch", "median", "plain", "ratio", "unit", "input_share", "busy", "precision"),

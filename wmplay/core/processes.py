@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -37,6 +38,24 @@ def is_alive(pid: int | None, pid_started: float | None) -> bool:
 # A training allocates and frees the same large arrays in every step. As glibc is set up, each goes back to the system
 # and comes back page by page: a fifth of a step's time where page faults are dear, as in a virtual machine.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(4 << 30), "MALLOC_TRIM_THRESHOLD_": str(16 << 30)}
+# The same two by their numbers in malloc.h, and what glibc's own thresholds grow to where arrays are large.
+_MMAP, _TRIM = -3, -1
+_KEPT, _GROWN = {_MMAP: (1 << 31) - 1, _TRIM: (1 << 31) - 1}, {_MMAP: 32 << 20, _TRIM: 64 << 20}
+
+
+def keep_memory(keep: bool = True) -> None:
+    """From now on, what `KEEP_MEMORY` is for a new process; False: back to how glibc is by itself.
+
+    Nothing happens where memory is managed by another library, or the user has chosen these settings.
+    """
+    if set(KEEP_MEMORY) & set(os.environ):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # musl, macOS, Windows
+        return
+    for setting, value in (_KEPT if keep else _GROWN).items():
+        mallopt(ctypes.c_int(setting), ctypes.c_int(value))
 
 
 def patient_threads() -> None:

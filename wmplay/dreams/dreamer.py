@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from wmplay.core.errors import UsageError
-from wmplay.devices import Device, resolve
+from wmplay.devices import Device, Precision, resolve
 from wmplay.worlds.protocol import Segment, State, World, map_state
 
 # Real rows that a dream reads before its first step; the report card measures from the same number (DESIGN §7).
@@ -40,12 +40,15 @@ class Dreamer:
 
     contexts: arrays [N, C+H, ...] by Segment's field names; a dream reads the first `CONTEXT` rows of one of them.
     temperature: scales the sampling noise of every step; at 0 there is no noise. May be set at any time.
+    precision: how steps and pictures are computed; float32 unless set (see `dreams.precision`).
     """
 
     def __init__(self, world: World, contexts: Mapping[str, np.ndarray], device: Device | str = "auto") -> None:
         self.world = world.eval()
         self.contexts = dict(contexts)
-        self.device = (device if isinstance(device, Device) else resolve(device)).torch
+        self.place = device if isinstance(device, Device) else resolve(device)
+        self.device = self.place.torch
+        self.precision = Precision()
         self.temperature = 1.0
         self.count = 0
         self.state: State = None
@@ -107,7 +110,8 @@ class Dreamer:
     def step(self, actions: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
         """One imagined step under `actions` [B, ...]. Returns reward float32 [B] and end probability float32 [B]."""
         taken = torch.as_tensor(actions, device=self.device)
-        self.state, reward, end = self.world.step(self.state, taken, self.temperature, self.generator)
+        with self.precision.autocast(self.place):
+            self.state, reward, end = self.world.step(self.state, taken, self.temperature, self.generator)
         return reward, end
 
     @torch.inference_mode()
@@ -128,12 +132,14 @@ class Dreamer:
     @torch.inference_mode()
     def observe(self) -> np.ndarray:
         """What the game would show now: uint8 [B, H, W, 3] or float32 [B, S]."""
-        return self.world.observe(self.state).cpu().numpy()
+        with self.precision.autocast(self.place):
+            return self.world.observe(self.state).cpu().numpy()
 
     @torch.inference_mode()
     def frames(self) -> np.ndarray:
         """The picture of every dream, uint8 [B, H, W, 3]; vector games are drawn by their own function."""
-        return self.world.frames(self.state).cpu().numpy()
+        with self.precision.autocast(self.place):
+            return self.world.frames(self.state).cpu().numpy()
 
     @torch.inference_mode()
     def features(self) -> Tensor:

@@ -11,8 +11,10 @@ from gymnasium.vector.utils import batch_space
 
 from envs.autoreset import as_mode, reset_mask
 from wmplay import games
+from wmplay.core.errors import UsageError
 from wmplay.dreams.dreamer import Dreamer, Tempered
 from wmplay.dreams.load import load_contexts, load_world, slot_info
+from wmplay.dreams.precision import NAMES, precision
 
 
 class DreamVectorEnv(Tempered, VectorEnv):
@@ -20,6 +22,8 @@ class DreamVectorEnv(Tempered, VectorEnv):
 
     Parameters as in `DreamEnv`; autoreset_mode as Gymnasium defines them. `reset(options={"context": [i, ...]})`
     chooses the starting segments. One seed makes the whole batch deterministic.
+    precision: `bf16` computes pictures whose dreams are drawn from a distribution anyway with rounded products, up to
+    three times as many a second; `auto` does so where a measurement at the first reset finds it quicker.
     """
 
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
@@ -38,12 +42,16 @@ class DreamVectorEnv(Tempered, VectorEnv):
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
+        precision: str = "float32",
     ) -> None:
+        if precision not in NAMES:
+            raise UsageError(f"There is no precision {precision!r}; choose one of {', '.join(NAMES)}.")
         info = slot_info(slot)
         game = games.of_slot(info)
         world = load_world(info, device)
         self.dreamer = Dreamer(world, load_contexts(info), device)
         self.dreamer.temperature = temperature
+        self._precision: str | None = precision
         self.num_envs, self.render_mode = num_envs, render_mode
         self.horizon = horizon or max_episode_steps or game.horizon
         self.mode = as_mode(autoreset_mode)
@@ -60,12 +68,7 @@ class DreamVectorEnv(Tempered, VectorEnv):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         mask = reset_mask(options, self.num_envs)
         if seed is not None:
-            # A list of seeds (one an env) is folded into the one seed of the batch.
-            folded = (
-                seed
-                if isinstance(seed, int)
-                else int(np.random.SeedSequence([s or 0 for s in seed]).generate_state(1)[0])
-            )
+            folded = seed if isinstance(seed, int) else _fold(seed)
             self._np_random, self._np_random_seed = np.random.default_rng(folded), folded
             self.dreamer.seed(int(self.np_random.integers(2**62)))
         index = (options or {}).get("context")
@@ -73,6 +76,8 @@ class DreamVectorEnv(Tempered, VectorEnv):
             self.dreamer.reset(self.num_envs, index)
         else:
             self.dreamer.reset_rows(mask, index)
+        if self._precision is not None:
+            self.dreamer.precision, self._precision = precision(self.dreamer, self._precision), None
         self._steps[mask] = 0
         self._done[mask] = False
         return self.dreamer.observe(), self._info(np.zeros(self.num_envs))
@@ -114,4 +119,5 @@ class DreamVectorEnv(Tempered, VectorEnv):
 
 
 def _fold(seeds: list[int | None]) -> int:
+    """A list of seeds, one an env, as the one seed of the batch."""
     return int(np.random.SeedSequence([seed or 0 for seed in seeds]).generate_state(1)[0])

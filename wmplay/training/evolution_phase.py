@@ -12,10 +12,12 @@ from torch import Tensor
 
 from wmplay.agents.evolution import Evolution
 from wmplay.agents.linear import LinearPolicy
+from wmplay.devices import Precision
 from wmplay.dreams.dreamer import Dreamer
+from wmplay.dreams.precision import precision
 from wmplay.training.phases import Phase, PhaseState
 from wmplay.training.pool import executor
-from wmplay.training.practice import Starts, dream_returns, game_returns
+from wmplay.training.practice import Starts, begin_all, dream_returns, game_returns
 
 if TYPE_CHECKING:
     from wmplay.training.workshop import Workshop
@@ -50,6 +52,10 @@ class EvolutionPhase(Phase):
         self._search = Evolution(self._policy.size, candidates, SIGMA, seed=shop.settings.seed)
         self._dreamer = Dreamer(world, {}, shop.device)
         self._starts = Starts(shop.datasets(), self._rollouts, shop.settings.seed)
+        if not self._in_game:
+            # From starts of their own: those of the search go on where they are.
+            begin_all(self._dreamer, candidates, Starts(shop.datasets(), self._rollouts, shop.settings.seed).draw())
+            self._dreamer.precision = precision(self._dreamer, shop.asked)
         self._fitness = np.full(candidates, np.nan)
         self._pool: Executor | None = executor() if self._in_game else None
         self._pieces: dict[Future[np.ndarray], slice] = {}
@@ -108,7 +114,9 @@ class EvolutionPhase(Phase):
         return {"return": float(fitness.mean()), "best": float(fitness.max()), "sigma": self._search.sigma}
 
     def state(self) -> PhaseState:
-        numbers: dict[str, Any] = {"starts": self._starts.state(), "frames": self.frames}
+        numbers: dict[str, Any] = {
+            "starts": self._starts.state(), "frames": self.frames, "precision": self._dreamer.precision.to_json()
+        }  # fmt: skip
         history = torch.from_numpy(self._search.state())
         return PhaseState({"history": history, "fitness": torch.from_numpy(self._fitness.copy())}, numbers)
 
@@ -117,6 +125,7 @@ class EvolutionPhase(Phase):
         self._fitness = state.tensors["fitness"].numpy().copy()
         self._starts.load_state(state.numbers["starts"])
         self.frames = state.numbers["frames"]
+        self._dreamer.precision = Precision.from_json(state.numbers.get("precision", {}))
 
     def finish(self) -> None:
         if self._pool is not None:

@@ -60,7 +60,8 @@ class GradientPhase(Phase):
             self._ground: Ground = GameGround(world, shop.game, self._streams, seed)
         else:
             starts = Starts(shop.datasets(), self._streams, seed)
-            self._ground = DreamGround(Dreamer(world, {}, shop.device), starts, min(LONGEST, shop.game.horizon), seed)
+            dreamer, longest = Dreamer(world, {}, shop.device), min(LONGEST, shop.game.horizon)
+            self._ground = DreamGround(dreamer, starts, longest, seed, shop.asked)
         self._running = torch.zeros(self._streams, device=shop.device.torch)
         example = best_played(shop.datasets())
         self._recorded = Recorded(world, example)

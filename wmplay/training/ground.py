@@ -11,7 +11,9 @@ from torch import Tensor
 from wmplay import games
 from wmplay.agents.controller import opening
 from wmplay.core.catalog import Game
+from wmplay.devices import Precision
 from wmplay.dreams.dreamer import Dreamer
+from wmplay.dreams.precision import precision
 from wmplay.training.phases import PhaseState
 from wmplay.training.practice import Starts
 from wmplay.worlds.protocol import World, map_state
@@ -48,12 +50,13 @@ class Ground(Protocol):
 
 
 class DreamGround:
-    """N dreams that begin from recorded play and go on for `horizon` steps."""
+    """N dreams that begin from recorded play and go on for `horizon` steps, in the precision of that name."""
 
-    def __init__(self, dreamer: Dreamer, starts: Starts, horizon: int, seed: int) -> None:
+    def __init__(self, dreamer: Dreamer, starts: Starts, horizon: int, seed: int, asked: str = "float32") -> None:
         self._dreamer, self._starts, self._horizon = dreamer, starts, horizon
         dreamer.seed(seed)
         self._fresh = dreamer.begin(starts.draw())
+        dreamer.precision = precision(dreamer, asked)
         self._age = torch.zeros(starts.count, device=dreamer.device)
 
     def features(self) -> Tensor:
@@ -89,7 +92,7 @@ class DreamGround:
         tensors = {f"dream.{i}": part for i, part in enumerate(self._dreamer.state)}
         tensors |= {f"fresh.{i}": part for i, part in enumerate(self._fresh)}
         tensors |= {"age": self._age, "dreaming": self._dreamer.generator.get_state()}
-        return PhaseState(tensors, {"starts": self._starts.state()})
+        return PhaseState(tensors, {"starts": self._starts.state(), "precision": self._dreamer.precision.to_json()})
 
     def load_state(self, state: PhaseState) -> None:
         device = self._dreamer.device
@@ -98,6 +101,7 @@ class DreamGround:
         self._fresh = kind(*(state.tensors[f"fresh.{i}"].to(device) for i in range(count)))
         self._age = state.tensors["age"].to(device)
         self._dreamer.generator.set_state(state.tensors["dreaming"])
+        self._dreamer.precision = Precision.from_json(state.numbers.get("precision", {}))
         self._starts.load_state(state.numbers["starts"])
 
     def close(self) -> None:

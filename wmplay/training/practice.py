@@ -44,6 +44,14 @@ class Starts:
 
 
 @torch.inference_mode()
+def begin_all(dreamer: Dreamer, count: int, starts: Mapping[str, np.ndarray]) -> None:
+    """P×R dreams, policy by policy, each policy's from the same R starts."""
+    state = dreamer.begin(starts)
+    dreamer.state = map_state(state, lambda part: part.repeat(count, *([1] * (part.dim() - 1))))
+    dreamer.count = count * len(starts["reward"])
+
+
+@torch.inference_mode()
 def dream_returns(
     dreamer: Dreamer,
     policy: LinearPolicy,
@@ -56,9 +64,7 @@ def dream_returns(
     candidates = torch.from_numpy(np.asarray(parameters, np.float32)).to(dreamer.device)
     count, rollouts = len(candidates), len(starts["reward"])
     dreamer.seed(seed)
-    state = dreamer.begin(starts)
-    dreamer.state = map_state(state, lambda part: part.repeat(count, *([1] * (part.dim() - 1))))
-    dreamer.count = count * rollouts
+    begin_all(dreamer, count, starts)
     total = torch.zeros(count * rollouts, device=dreamer.device)
     alive = torch.ones_like(total)
     for _ in range(horizon):

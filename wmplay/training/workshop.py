@@ -66,6 +66,12 @@ class Workshop:
         precision.apply()
         return precision
 
+    @property
+    def asked(self) -> str:
+        """float32, bf16 or auto: the precision asked for; a run too short for measurements has float32 for auto."""
+        short = (self.settings.steps or WORTH_STEPS) < WORTH_STEPS or (self.settings.minutes or 99) < WORTH_MINUTES
+        return "float32" if self.settings.precision == "auto" and short else self.settings.precision
+
     def precision_for(
         self, parameters: int, work: str, trial: Callable[[Precision], float], threads: int = 0
     ) -> Precision:
@@ -74,13 +80,12 @@ class Workshop:
         parameters: how many the work trains. work: names it in the memory of measurements. trial: see `fastest`.
         threads: the most it may use where that is fewer than all; 0 for all.
         """
-        asked, plain = self.settings.precision, self.plain()
+        asked, plain = self.asked, self.plain()
         if threads or parameters < SMALL:
             plain = dataclasses.replace(plain, threads=threads if parameters >= SMALL else 1)
         if asked == "bf16":
             return dataclasses.replace(plain, bf16=True, channels_last=True)
-        short = (self.settings.steps or WORTH_STEPS) < WORTH_STEPS or (self.settings.minutes or 99) < WORTH_MINUTES
-        if asked == "float32" or short:
+        if asked == "float32":
             return plain
         self.say("measuring which precision is fastest on this machine")
         if not threads:

@@ -81,6 +81,9 @@ class World(nn.Module, ABC):
     family: ClassVar[str]
     Config: ClassVar[type]
     presets: ClassVar[dict[str, dict[str, Any]]]
+    # Whether each step is drawn from a distribution that was learned with rounded products, so that dreams may be
+    # computed with such too: rounding is far below the width of what is drawn.
+    drawn: ClassVar[bool] = False
 
     def __init__(self, config: Any, observation: ObservationSpec, action: ActionSpec) -> None:
         super().__init__()

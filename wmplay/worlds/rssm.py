@@ -74,6 +74,7 @@ class Rssm(World):
     """h = f(h, z, a); z ~ q(z | h, x) when looking, p(z | h) when dreaming; x, reward and end are read off (h, z)."""
 
     family: ClassVar[str] = "rssm"
+    drawn: ClassVar[bool] = True
     Config: ClassVar[type] = RssmConfig
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {

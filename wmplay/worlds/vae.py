@@ -19,6 +19,9 @@ from wmplay.worlds.strided import (
     up_weight,
 )
 
+# Latents that are decoded in one go on a CPU.
+AT_ONCE = 64
+
 
 class Painter(NamedTuple):
     """The decoder's weights as its layers use them: of the joined linear layer, and of the two last layers."""
@@ -76,6 +79,16 @@ class Vae(nn.Module):
         """[N, Z] -> float32 images [N, 3, 64, 64] in [0, 1]."""
         painted = torch.sigmoid(self._paint(latent).float())
         return unpatched(painted, 4).permute(0, 3, 1, 2)
+
+    @torch.no_grad()
+    def frames(self, latent: Tensor) -> Tensor:
+        """[N, Z] -> uint8 frames [N, 64, 64, 3], the images of `decode` rounded."""
+        # On a CPU a few at a time, so that what is between the layers stays in its cache.
+        step = AT_ONCE if latent.device.type == "cpu" else max(1, len(latent))
+        patches = [
+            self._paint(part).float().sigmoid_().mul_(255.0).round_().to(torch.uint8) for part in latent.split(step)
+        ]
+        return unpatched(torch.cat(patches), 4)
 
     def _paint(self, latent: Tensor) -> Tensor:
         """[N, Z] -> what becomes a picture by the sigmoid, as patches [N, 16, 16, 48]."""

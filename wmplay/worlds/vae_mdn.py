@@ -19,7 +19,6 @@ from wmplay.worlds.blocks import (
     expand_like,
     masked_mean,
     sample_normal,
-    to_uint8,
     transitions,
 )
 from wmplay.worlds.memory import Memory
@@ -87,6 +86,7 @@ class VaeMdn(World):
     """V and M of the paper: z = V(frame); (z, a, h) → h', P(z'), reward, end. Features: (z, h), 288 in the paper."""
 
     family: ClassVar[str] = "vae_mdn"
+    drawn: ClassVar[bool] = True
     Config: ClassVar[type] = VaeMdnConfig
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {"channels": 8, "hidden_size": 32, "vision_batch": 16, "batch": 8, "length": 8, "open_loop": 4},
@@ -228,7 +228,7 @@ class VaeMdn(World):
         return VaeMdnState(mixture.sample(generator, temperature), after.hidden, after.cell), reward, end
 
     def observe(self, state: VaeMdnState) -> Tensor:
-        return to_uint8(self.vision.decode(state.latent))
+        return self.vision.frames(state.latent)
 
     def features(self, state: VaeMdnState) -> Tensor:
         """(z, h), float32 [B, Z + H]."""

@@ -82,6 +82,7 @@ class VqvaeMdn(World):
     """codes = V(frame); (codes, a, h) → h', then K possible next grids, of which one is chosen, reward and end."""
 
     family: ClassVar[str] = "vqvae_mdn"
+    drawn: ClassVar[bool] = True
     Config: ClassVar[type] = VqvaeMdnConfig
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {"codes": 64, "hidden_size": 32, "channels": 16, "vision_batch": 16, "batch": 8, "length": 6},
