@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.worlds.blocks import mlp
+from wmplay.worlds.blocks import full_precision, mlp
 
 # Size of the guide, the painter's memory of where it was led.
 GUIDE = 128
@@ -33,7 +33,9 @@ class Palette(nn.Module):
 
     def nearest(self, pixels: Tensor) -> Tensor:
         """Index int64 [N] of the colour nearest each pixel [N, 3]."""
-        return torch.cdist(pixels[None], self.colours[None]).squeeze(0).argmin(-1)
+        # |p − c|² is least where p·c − |c|²/2 is largest.
+        with full_precision(pixels):
+            return torch.addmm(-0.5 * self.colours.square().sum(-1), pixels.float(), self.colours.t()).argmax(-1)
 
     def code(self, picture: Tensor) -> Tensor:
         """Pictures [B, 3, H, W] as indices int64 [B, H, W]."""
