@@ -49,10 +49,13 @@ class PlainDecoder(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         return F.pixel_shuffle(self.layers(self.enter(features).unflatten(-1, self.first)), PATCH) + 0.5
 
-    def error(self, features: Tensor, frames: Tensor) -> Tensor:
-        """Squared error summed over each picture, [N]."""
+    def error(self, features: Tensor, frames: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Squared error summed over each picture, [N], each value by its weight."""
         images = frames.permute(0, 3, 1, 2).contiguous().float() / 255.0
-        return (self.forward(features) - images).square().flatten(1).sum(-1)
+        squares = (self.forward(features) - images).square()
+        if weights is not None:
+            squares = squares * weights.permute(0, 3, 1, 2)
+        return squares.flatten(1).sum(-1)
 
 
 class PlainDense(Dense):

@@ -56,12 +56,15 @@ class PlainVae(nn.Module):
             x = F.relu(layer(x))
         return torch.sigmoid(self.up[-1](x))
 
-    def loss(self, frames: Tensor, tolerance: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def loss(
+        self, frames: Tensor, tolerance: float, generator: torch.Generator, weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """As `Vae.loss`: the loss, the squared error per pixel and channel, and the KL."""
         images = frames.permute(0, 3, 1, 2).contiguous().float() / 255.0
         mean, log_variance = self.encode(images)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
         shown = self.decode(mean + torch.exp(0.5 * log_variance) * noise)
-        error = F.mse_loss(shown, images, reduction="sum") / len(images)
+        squares = (shown - images).square()
+        error = (squares if weights is None else squares * weights.permute(0, 3, 1, 2)).sum() / len(images)
         kl = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum(-1).mean()
         return error + kl.clamp_min(tolerance * mean.shape[1]), error / images[0].numel(), kl

@@ -85,9 +85,11 @@ class FrameDecoder(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         return unpatched(self._paint(features).float(), PATCH).permute(0, 3, 1, 2)
 
-    def error(self, features: Tensor, frames: Tensor) -> Tensor:
-        """Squared error summed over each picture, float32 [N], of features [N, F] and uint8 frames [N, H, W, 3]."""
-        return PaintError.apply(self._paint(features), patched(frames, PATCH), False)  # type: ignore[no-any-return]
+    def error(self, features: Tensor, frames: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Squared error summed over each picture, float32 [N], of features [N, F] and uint8 frames [N, H, W, 3]; each
+        value by its weight, uint8 [N, H, W, 3], if there are any."""
+        heavy = None if weights is None else patched(weights, PATCH)
+        return PaintError.apply(self._paint(features), patched(frames, PATCH), False, heavy)  # type: ignore[no-any-return]
 
     def _paint(self, features: Tensor) -> Tensor:
         """[N, F] -> patches [N, H/P, W/P, P·P·3]."""

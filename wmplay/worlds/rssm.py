@@ -27,6 +27,7 @@ from wmplay.worlds.blocks import (
     to_uint8,
     transitions,
 )
+from wmplay.worlds.foreground import Foreground
 from wmplay.worlds.frame_nets import HALVINGS, PATCH, FrameDecoder, FrameEncoder
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 from wmplay.worlds.recurrent import BlockGru, Dense, divergence, draw, head, log_probabilities
@@ -52,6 +53,9 @@ class RssmConfig:
     posterior_weight: float = Field(0.1, ge=0.0, le=100.0, description="weight of pulling the posterior to the prior")
     free_nats: float = Field(1.0, ge=0.0, le=100.0, description="divergence, in nats, below which it costs nothing")
     vector_weight: float = Field(100.0, gt=0.0, le=1e6, description="weight of a state vector's squared error")
+    focus: float = Field(
+        30.0, ge=1.0, le=255.0, description="weight, at most, of pixels that stand out where few do; 1: all alike"
+    )
     batch: int = Field(16, ge=1, le=4096, description="segments in a batch")
     length: int = Field(32, ge=2, le=4096, description="rows in a segment")
     learning_rate: float = Field(6e-4, gt=0.0, le=1.0, description="step size of Adam")
@@ -105,6 +109,7 @@ class Rssm(World):
                 raise UsageError(f"rssm needs square frames with a side of a multiple of {unit}, not {height}×{width}.")
             self.encoder = FrameEncoder(height, c.depth)
             self.decoder = FrameDecoder(height, c.depth, self.features_size)
+            self.foreground = Foreground(height, width, c.focus)
             embedding = self.encoder.size
         else:
             size = observation.shape[0]
@@ -153,8 +158,8 @@ class Rssm(World):
         """Prediction + dynamics + 0.1·representation loss, each divergence from one nat on (equations 2, 3)."""
         batch, length = segment.reward.shape
         flat = segment.observation.flatten(0, 1)
-        if self.training and self.observation.kind == "vector":
-            self.scale.learn(flat[segment.mask.flatten()])
+        if self.training:
+            (self.scale if self.observation.kind == "vector" else self.foreground).learn(flat[segment.mask.flatten()])
         change = transitions(segment.first, segment.mask)
         seen = self._see(flat).unflatten(0, (batch, length))
         projected = self.memory.project(self.actions(segment.action) * change.keep[..., None])
@@ -195,7 +200,8 @@ class Rssm(World):
     def _error(self, features: Tensor, observation: Tensor) -> Tensor:
         """Squared error of what is read off the features [N, F], summed over a picture's pixels, [N]."""
         if self.observation.kind == "frame":
-            return self.decoder.error(features, observation)  # type: ignore[operator, no-any-return]
+            weights = self.foreground.weights(observation)
+            return self.decoder.error(features, observation, weights)  # type: ignore[operator, no-any-return]
         guess = self.decoder(features).float()
         truth = symlog(self.scale.normalise(observation.float()))
         return (guess - truth).square().sum(-1) * self.config.vector_weight

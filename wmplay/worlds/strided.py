@@ -94,13 +94,14 @@ class Windows(torch.autograd.Function):
 
 
 class PaintError(torch.autograd.Function):
-    """Σ (x − t / 255)² over each frame, float32 [N], of x [N, ...], or its sigmoid, and t uint8 [N, ...].
+    """Σ w · (x − t / 255)² over each frame, float32 [N], of x [N, ...], or its sigmoid, and t uint8 [N, ...].
 
-    Error and gradient in one visit: the frames are larger than a processor's cache.
+    w: uint8 [N, ...], 1 where it is None. Error and gradient in one visit: the frames are larger than a processor's
+    cache.
     """
 
     @staticmethod
-    def forward(ctx: Any, painted: Tensor, target: Tensor, squash: bool) -> Tensor:
+    def forward(ctx: Any, painted: Tensor, target: Tensor, squash: bool, weights: Tensor | None = None) -> Tensor:
         gradient = torch.empty_like(painted)
         total = torch.empty(len(painted), device=painted.device)
         step = _FRAMES if painted.device.type == "cpu" else max(1, len(painted))
@@ -108,7 +109,11 @@ class PaintError(torch.autograd.Function):
             here = slice(start, start + step)
             shown = torch.sigmoid(painted[here].float()) if squash else painted[here]
             missed = target[here].float().mul_(-1.0 / 255.0).add_(shown)
-            total[here] = missed.square().flatten(1).sum(-1)
+            if weights is None:
+                total[here] = missed.square().flatten(1).sum(-1)
+            else:
+                plain, missed = missed, missed * weights[here]
+                total[here] = (plain * missed).flatten(1).sum(-1)
             if squash:
                 missed.mul_(shown.mul_(1.0 - shown))  # sigmoid's own slope
             gradient[here] = missed.mul_(2.0)
@@ -116,7 +121,7 @@ class PaintError(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
         weight = gradients[0].to(gradient.dtype)
-        return gradient * weight.reshape(-1, *([1] * (gradient.ndim - 1))), None, None
+        return gradient * weight.reshape(-1, *([1] * (gradient.ndim - 1))), None, None, None

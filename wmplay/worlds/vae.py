@@ -137,14 +137,18 @@ class Vae(nn.Module):
         self._kept = None
         return super()._apply(*args, **kwargs)
 
-    def loss(self, frames: Tensor, tolerance: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def loss(
+        self, frames: Tensor, tolerance: float, generator: torch.Generator, weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Squared error summed over pixels plus KL above a tolerance of `tolerance` nats per latent entry.
 
-        Returns the loss, the squared error per pixel and channel, and the KL in nats, all scalars.
+        weights: of the frames' values, uint8 [N, 64, 64, 3], if they are not alike. Returns the loss, the squared error
+        per pixel and channel, and the KL in nats, all scalars.
         """
         mean, log_variance = self.encode(frames)
         painted = self._paint(sample_normal(mean, log_variance, generator))
-        error = PaintError.apply(painted, patched(frames, 4), True).mean()
+        heavy = None if weights is None else patched(weights, 4)
+        error = PaintError.apply(painted, patched(frames, 4), True, heavy).mean()
         kl = kl_to_standard(mean, log_variance).mean()
         floor = tolerance * self.latent_size
         return error + kl.clamp_min(floor), error / frames[0].numel(), kl

@@ -21,6 +21,7 @@ from wmplay.worlds.blocks import (
     sample_normal,
     transitions,
 )
+from wmplay.worlds.foreground import Foreground
 from wmplay.worlds.memory import Memory
 from wmplay.worlds.mixture import Mixture, MixtureHead
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
@@ -37,6 +38,9 @@ class VaeMdnConfig:
         32, ge=1, le=512, description="width of the VAE's first layer; the deepest is 8 times as wide"
     )
     tolerance: float = Field(0.5, ge=0.0, le=10.0, description="nats of KL per latent entry that cost nothing")
+    focus: float = Field(
+        1.0, ge=1.0, le=255.0, description="weight, at most, of pixels that stand out where few do; 1: all alike"
+    )
     hidden_size: int = Field(256, ge=4, le=8192, description="hidden size of the LSTM")
     mixtures: int = Field(5, ge=1, le=64, description="Gaussians in the mixture over the next latent")
     vision_batch: int = Field(128, ge=1, le=8192, description="frames in a batch of the vision phase")
@@ -108,6 +112,7 @@ class VaeMdn(World):
                 f"vae_mdn reads 64×64 colour frames; this game shows {observation.kind} {observation.shape}."
             )
         self.vision = Vae(config.latent_size, config.channels)
+        self.foreground = Foreground(64, 64, config.focus)
         self.actions = ActionEncoder(action)
         self.memory = MdnLstm(config, self.actions.width)
 
@@ -130,7 +135,9 @@ class VaeMdn(World):
 
     def _vision_loss(self, segment: Segment, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         frames = segment.observation.flatten(0, 1)[segment.mask.flatten()]
-        loss, error, kl = self.vision.loss(frames, self.config.tolerance, generator)
+        if self.training:
+            self.foreground.learn(frames)
+        loss, error, kl = self.vision.loss(frames, self.config.tolerance, generator, self.foreground.weights(frames))
         return loss, detached(loss=loss, reconstruction=error, kl=kl)
 
     def _memory_loss(self, segment: Segment, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
