@@ -94,11 +94,12 @@ class VaeMdn(World):
     Config: ClassVar[type] = VaeMdnConfig
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {"channels": 8, "hidden_size": 32, "vision_batch": 16, "batch": 8, "length": 8, "open_loop": 4},
-        "small": {},
+        "small": {"focus": 30.0},
         "base": {
             "latent_size": 64,
             "channels": 64,
             "hidden_size": 512,
+            "focus": 30.0,
             "vision_batch": 512,
             "batch": 256,
             "length": 64,
