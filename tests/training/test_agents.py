@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,24 @@ def test_a_broken_off_agent_comes_out_the_same(home: Path, method: str, after: i
     loop(broken, settings).run()
     assert same(weights(whole, "agent.safetensors"), weights(broken, "agent.safetensors"))
     assert slots.read_slot(broken).agent == slots.read_slot(whole).agent
+
+
+@pytest.mark.parametrize(("method", "after"), [("evolution", 3), ("policy_gradient", 5)])
+def test_a_resumed_agent_practises_in_the_precision_it_began_with(home: Path, method: str, after: int) -> None:
+    """A machine that has become busy would measure otherwise now, and the run would not be the unbroken one."""
+    more = {"agent": method, "agent_steps": 5, "checkpoint_every": 0.0}
+    whole, settings = order("grid_world", "vae_mdn", "whole", **more, precision="bf16")
+    loop(whole, settings).run()
+    broken, settings = order("grid_world", "vae_mdn", "broken", **more, precision="bf16")
+    first = loop(broken, settings)
+    kill_after(first, "agent", after)
+    with pytest.raises(Killed):
+        first.run()
+    loop(broken, dataclasses.replace(settings, precision="float32")).run()
+    assert same(weights(whole, "agent.safetensors"), weights(broken, "agent.safetensors"))
+    plain, settings = order("grid_world", "vae_mdn", "plain", **more, precision="float32")
+    loop(plain, settings).run()
+    assert not same(weights(whole, "agent.safetensors"), weights(plain, "agent.safetensors"))
 
 
 @pytest.mark.parametrize("method", METHODS)
