@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -175,13 +174,15 @@ def test_a_crash_costs_at_most_the_last_second(tmp_path: Path) -> None:
     def recorded() -> bool:
         return flags.exists() and flags.stat().st_size > 256 + 150
 
-    while time.monotonic() < deadline and not recorded():
-        time.sleep(0.02)  # it is another process: there is no event to wait for
-    assert recorded(), "the player recorded nothing in half a minute, or too little"
-    assert child.poll() is None, "the player ended by itself"
-    os.kill(child.pid, signal.SIGKILL)
-    killed = time.monotonic()
-    child.wait()
+    try:
+        while time.monotonic() < deadline and not recorded():
+            time.sleep(0.02)  # it is another process: there is no event to wait for
+        assert recorded(), "the player recorded nothing in half a minute, or too little"
+        assert child.poll() is None, "the player ended by itself"
+    finally:
+        child.kill()
+        killed = time.monotonic()
+        child.wait()
     data = Dataset(tmp_path / "a")
     assert data.problems == []
     assert len(data.episodes) == 3

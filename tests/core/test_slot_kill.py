@@ -98,14 +98,19 @@ def test_a_reader_in_mid_save_waits_instead_of_seeing_a_mixture(home: Path, make
     path = make_slot("one")
     child = os.fork()
     if child == 0:
+        status = 1
         try:
             for round_ in range(2, 62):  # after the slot's own, which may be seen first
                 save_slot(path, {"steps": round_}, {"world.safetensors": weights(round_, 2000 + 100 * round_)})
+            status = 0
         finally:
-            os._exit(0)
-    seen = []
-    while os.waitpid(child, os.WNOHANG)[0] == 0:
+            os._exit(status)
+    seen, (ended, status) = [], (0, 0)
+    while ended == 0:
+        ended, status = os.waitpid(child, os.WNOHANG)
         slot = find_slot("one")
         assert slot.ok, slot.why
         seen.append(slot.steps)
+    assert status == 0, "the child could not save"
     assert seen == sorted(seen)
+    assert seen[-1] == 61, "the last look is after the last save"

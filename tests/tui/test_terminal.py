@@ -47,9 +47,11 @@ class Terminal:
 def terminal(tmp_path: Path, home: Path) -> Iterator[Terminal]:
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY", "TMUX")}
     made = Terminal(tmp_path / "s", 80, 24, environment)
-    made.until("ready$")
-    yield made
-    made.run("kill-server")
+    try:
+        made.until("ready$")
+        yield made
+    finally:
+        made.run("kill-server")
 
 
 def test_it_opens_answers_and_gives_the_terminal_back(terminal) -> None:
