@@ -11,7 +11,7 @@ import numpy as np
 
 from wmplay.agents.scripted_car import CarDriver
 from wmplay.evaluate.fidelity import measure
-from wmplay.evaluate.replay import side_by_side, stacked
+from wmplay.evaluate.replay import real_games, stacked
 from wmplay.evaluate.starts import CONTEXT, Starts
 from wmplay.evaluate.subject import Subject, prepare
 
@@ -27,9 +27,8 @@ def drive(subject: Subject, slowest: float, fastest: float) -> Starts:
     agent = CarDriver(game, subject.world.action, seed=0)
     agent.leisure, agent.hurry = slowest, fastest
     agent.reset(COUNT)
-    random.random(COUNT)  # once chose the paces; the README's figures are of the moments drawn after them
     begin = game.warmup + random.integers(0, 24, COUNT)
-    with side_by_side(game, COUNT) as envs:
+    with real_games(game, COUNT) as envs:
         seen, infos = map(list, zip(*(env.reset(seed=FIRST_SEED + i) for i, env in enumerate(envs)), strict=True))
         frames, actions = [np.stack(seen)], [np.zeros((COUNT, 3), np.float32)]
         for _ in range(begin.max() + rows):
