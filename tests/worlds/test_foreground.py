@@ -67,3 +67,19 @@ def test_weights_from_before_there_was_a_foreground_load() -> None:
         frames = scene([2, 20], 8).repeat(1, 2, 2, 1)
         world.foreground.learn(frames)
         assert world.foreground.weights(frames) is None
+
+
+def test_once_learned_it_stays_and_goes_with_the_weights() -> None:
+    """A training that goes on would weigh otherwise than the one that was broken off."""
+    frames = scene([2, 8, 14, 20, 26])
+    first = Foreground(32, 32, 255.0, limit=10)
+    for _ in range(2):
+        first.learn(frames)
+    assert first.weight > 10
+    first.learn(torch.randint(0, 256, frames.shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0)))
+    later = Foreground(32, 32, 255.0, limit=10)
+    assert later.weight == 1  # nothing seen yet
+    later.load_state_dict(first.state_dict())
+    assert later.weight == first.weight
+    first.load_state_dict(Foreground(32, 32, 255.0, limit=10).state_dict())
+    assert first.weight == 1

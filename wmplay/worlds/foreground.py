@@ -33,6 +33,7 @@ class Foreground(nn.Module):
     def __init__(self, height: int, width: int, most: float, limit: int = 20_000) -> None:
         super().__init__()
         self.most, self.limit = most, limit
+        self._settled: int | None = 1 if most <= 1.0 else None
         self.register_buffer("mean", torch.zeros(height, width, 3))
         self.register_buffer("share", torch.ones(()))
         self.register_buffer("count", torch.zeros(()))
@@ -41,7 +42,7 @@ class Foreground(nn.Module):
     def learn(self, frames: Tensor) -> None:
         """Take frames uint8 [N, H, W, C] into the mean picture and the share."""
         n = len(frames)
-        if self.most <= 1.0 or n == 0 or float(self.count) >= self.limit:
+        if self._settled is not None or n == 0 or float(self.count) >= self.limit:
             return
         self.count.add_(n)
         part = n / self.count
@@ -55,8 +56,13 @@ class Foreground(nn.Module):
     @property
     def weight(self) -> int:
         """How much more than another pixel's the error of one that stands out counts: a whole number, 1 to `most`."""
-        share = float(self.share)
-        return 1 if share >= RARE else round(min(self.most, (1.0 - share) / max(share, 1e-6)))
+        if self._settled is not None:
+            return self._settled
+        share, count = float(self.share), float(self.count)
+        weight = 1 if share >= RARE else round(min(self.most, (1.0 - share) / max(share, 1e-6)))
+        if count >= self.limit:  # it changes no more: a graphics card need not be waited for to ask again
+            self._settled = weight
+        return weight
 
     def weights(self, frames: Tensor) -> Tensor | None:
         """The weight of each value of frames uint8 [N, H, W, C], uint8 of the same shape; None where all are alike."""
@@ -69,4 +75,5 @@ class Foreground(nn.Module):
         # Weights saved before there was a foreground load as ones that know none, and learn none.
         for name, kept in (("mean", self.mean), ("share", self.share), ("count", self.count + self.limit)):
             state_dict.setdefault(prefix + name, kept)
+        self._settled = 1 if self.most <= 1.0 else None
         super()._load_from_state_dict(state_dict, prefix, *more)
