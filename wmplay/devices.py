@@ -13,10 +13,10 @@ import psutil
 import torch
 from torch import Generator
 
+from wmplay.core.devices import NAMES
 from wmplay.core.errors import UsageError
 
 Module = TypeVar("Module", bound=torch.nn.Module)
-NAMES = ("auto", "cpu", "cuda", "mps")
 # How often those are measured again that took less than so many times the shortest.
 _ROUNDS, _NEAR = 2, 1.4
 

@@ -43,7 +43,7 @@ def test_rounded_dreams_are_the_same_to_the_eye_and_exact_ones_are_not_rounded(s
 
 
 def test_a_precision_that_there_is_not_is_refused_with_those_there_are(slot: str) -> None:
-    with pytest.raises(UsageError, match="no precision 'half'; choose one of float32, bf16, auto"):
+    with pytest.raises(UsageError, match="no precision 'half'; choose one of auto, float32, bf16"):
         batch(slot, "half")
 
 

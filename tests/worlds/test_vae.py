@@ -12,7 +12,7 @@ from torch import Tensor
 from wmplay.bench.plain_vae import PlainVae
 from wmplay.worlds.blocks import to_uint8
 from wmplay.worlds.strided import patched, unpatched
-from wmplay.worlds.vae import AT_ONCE, Vae
+from wmplay.worlds.vae import DECODED_AT_ONCE, Vae
 
 
 def in_training(vae: Vae, latent: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def test_a_dream_shows_what_the_weights_are_now(change: Callable[[Vae], None]) -
 def test_a_batch_of_frames_is_the_rounded_images_however_it_is_cut() -> None:
     """A wall of dreams would show other pictures than the dream alone."""
     vae = Vae(8, 4).eval()
-    latent = torch.randn(AT_ONCE + 3, 8, generator=torch.Generator().manual_seed(0))
+    latent = torch.randn(DECODED_AT_ONCE + 3, 8, generator=torch.Generator().manual_seed(0))
     assert torch.equal(vae.frames(latent), to_uint8(vae.decode(latent)))
 
 

@@ -1,4 +1,4 @@
-"""Which devices there may be, asked without importing torch, and the queue of runs that want the same one."""
+"""Which devices and precisions there may be, known without importing torch, and the queue of runs for a device."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from wmplay.core import atomic, paths
 from wmplay.core.processes import is_alive, started_at
 
 NAMES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bf16")
 
 
 def choices() -> list[str]:

@@ -47,13 +47,17 @@ class Dreamer:
         self.world = world.eval()
         self.contexts = dict(contexts)
         self.place = device if isinstance(device, Device) else resolve(device)
-        self.device = self.place.torch
         self.precision = Precision()
         self.temperature = 1.0
         self.count = 0
         self.state: State = None
         self.generator = torch.Generator(self.device)
         self._starts: State = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors are."""
+        return self.place.torch
 
     @property
     def choices(self) -> int:

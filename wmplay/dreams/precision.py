@@ -7,15 +7,22 @@ import time
 
 import numpy as np
 
+from wmplay.core.devices import PRECISIONS
 from wmplay.core.errors import UsageError
 from wmplay.devices import Precision, fastest
 from wmplay.dreams.dreamer import Dreamer
 
-NAMES = ("float32", "bf16", "auto")
 # Fewer dreams than this gain nothing: their layers are too small.
 MANY = 32
 # A trial's steps; the first ones are not counted.
 _STEPS, _WARM = 8, 2
+
+
+def known(name: str) -> str:
+    """The name itself if there is such a precision; UsageError with those there are if not."""
+    if name not in PRECISIONS:
+        raise UsageError(f"There is no precision {name!r}; choose one of {', '.join(PRECISIONS)}.")
+    return name
 
 
 def precision(dreamer: Dreamer, name: str) -> Precision:
@@ -24,11 +31,8 @@ def precision(dreamer: Dreamer, name: str) -> Precision:
     float32, whatever is asked, for worlds that are exact rather than drawn (`World.drawn`) and for games of numbers,
     which have more digits than pictures. Raises UsageError.
     """
-    if name not in NAMES:
-        raise UsageError(f"There is no precision {name!r}; choose one of {', '.join(NAMES)}.")
-    rounded = Precision(bf16=True)
-    world = dreamer.world
-    if name == "float32" or not world.drawn or world.observation.kind != "frame":
+    rounded, world = Precision(bf16=True), dreamer.world
+    if known(name) == "float32" or not world.drawn or world.observation.kind != "frame":
         return Precision()
     if name == "bf16":
         return rounded

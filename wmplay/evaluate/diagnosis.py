@@ -172,7 +172,8 @@ def frozen_foreground(world: World, starts: Starts, mean: NDArray[np.float32], d
             name, "problem", found,
             "Only the background is predicted. What moves covers so few pixels that the error hardly sees it: a pixel "
             "CartPole whose pole never falls is the known case.",
-            "Train longer, use smaller patches or a larger latent; rssm and vae_mdn can weigh what stands out (focus).",
+            "Train longer, or use smaller patches or a larger latent. In rssm and vae_mdn what stands out can weigh "
+            "more (--set focus=60).",
         )  # fmt: skip
     return Finding(name, "warning" if skill < 0.3 else "ok", found)
 

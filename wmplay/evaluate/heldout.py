@@ -18,7 +18,7 @@ from wmplay.core.catalog import Game
 from wmplay.core.errors import WmplayError
 from wmplay.core.spaces import ActionSpec
 from wmplay.evaluate.lingering import Errands
-from wmplay.evaluate.replay import side_by_side, stacked
+from wmplay.evaluate.replay import real_games, stacked
 from wmplay.evaluate.starts import CONTEXT, Starts, draw_starts
 
 REGIMES = ("player", "expert")
@@ -60,7 +60,7 @@ def play(game: Game, player: str, first_seed: int, need: int, limit: int) -> Ite
 
     On GridWorld the player keeps away from every end for the first `need` rows (see `lingering`), then plays as usual.
     """
-    with side_by_side(game, WIDTH, limit) as envs:
+    with real_games(game, WIDTH, limit) as envs:
         action_spec: ActionSpec = games.specs(envs[0])[1]
         wave = first_seed
         while True:

@@ -19,7 +19,7 @@ ENDLESS = 100_000
 
 
 @contextmanager
-def side_by_side(game: Game, count: int, limit: int = ENDLESS) -> Iterator[list[Any]]:
+def real_games(game: Game, count: int, limit: int = ENDLESS) -> Iterator[list[Any]]:
     """`count` real games, closed in the end. Ours last `limit` steps at most, others as long as they are made."""
     settings: dict[str, Any] = {"max_episode_steps": limit} if game.id.startswith("wmplay/") else {}
     envs = [games.make(game, **settings) for _ in range(count)]
@@ -79,7 +79,7 @@ class Replay:
 @contextmanager
 def replayed(game: Game, starts: Starts) -> Iterator[Replay]:
     """The games of these starts at the end of their context, without a time limit of ours."""
-    with side_by_side(game, starts.count) as envs:
+    with real_games(game, starts.count) as envs:
         yield Replay(envs, starts)
 
 

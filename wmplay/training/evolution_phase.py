@@ -52,8 +52,8 @@ class EvolutionPhase(Phase):
         self._search = Evolution(self._policy.size, candidates, SIGMA, seed=shop.settings.seed)
         self._dreamer = Dreamer(world, {}, shop.device)
         self._starts = Starts(shop.datasets(), self._rollouts, shop.settings.seed)
-        if not self._in_game:
-            # From starts of their own: those of the search go on where they are.
+        if not self._in_game and shop.asked != "float32":
+            # Dreams to measure, from starts of their own: those of the search go on where they are.
             begin_all(self._dreamer, candidates, Starts(shop.datasets(), self._rollouts, shop.settings.seed).draw())
             self._dreamer.precision = precision(self._dreamer, shop.asked)
         self._fitness = np.full(candidates, np.nan)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from wmplay.core.devices import PRECISIONS
 from wmplay.core.errors import UsageError, WmplayError
 
 AGENTS = ("none", "evolution", "policy_gradient")
 PLACES = ("dream", "game")
-PRECISIONS = ("auto", "float32", "bf16")
 # A share of the budget for training the agent, when one is asked for; the rest is the world model's.
 AGENT_SHARE = 0.4
 

@@ -75,14 +75,14 @@ class World(nn.Module, ABC):
     """A network that has learned a game. Subclasses are families; one file each.
 
     Class attributes: `family`, `Config` (a frozen pydantic dataclass whose joint checks raise ValueError in plain
-    words) and `presets` (name -> field overrides of Config).
+    words), `presets` (name -> field overrides of Config), and `drawn`: whether each step is drawn from a distribution
+    learned with rounded products, so that batches of dreams may be computed with such too, rounding being far below
+    the width of what is drawn.
     """
 
     family: ClassVar[str]
     Config: ClassVar[type]
     presets: ClassVar[dict[str, dict[str, Any]]]
-    # Whether each step is drawn from a distribution that was learned with rounded products, so that dreams may be
-    # computed with such too: rounding is far below the width of what is drawn.
     drawn: ClassVar[bool] = False
 
     def __init__(self, config: Any, observation: ObservationSpec, action: ActionSpec) -> None:

@@ -20,7 +20,7 @@ from wmplay.worlds.strided import (
 )
 
 # Latents that are decoded in one go on a CPU.
-AT_ONCE = 64
+DECODED_AT_ONCE = 64
 
 
 class Painter(NamedTuple):
@@ -84,7 +84,7 @@ class Vae(nn.Module):
     def frames(self, latent: Tensor) -> Tensor:
         """[N, Z] -> uint8 frames [N, 64, 64, 3], the images of `decode` rounded."""
         # On a CPU a few at a time, so that what is between the layers stays in its cache.
-        step = AT_ONCE if latent.device.type == "cpu" else max(1, len(latent))
+        step = DECODED_AT_ONCE if latent.device.type == "cpu" else max(1, len(latent))
         patches = [
             self._paint(part).float().sigmoid_().mul_(255.0).round_().to(torch.uint8) for part in latent.split(step)
         ]
@@ -142,8 +142,8 @@ class Vae(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Squared error summed over pixels plus KL above a tolerance of `tolerance` nats per latent entry.
 
-        weights: of the frames' values, uint8 [N, 64, 64, 3], if they are not alike. Returns the loss, the squared error
-        per pixel and channel, and the KL in nats, all scalars.
+        weights: of the frames' values, uint8 [N, 64, 64, 3], if they are not alike. Returns the loss, the (weighted)
+        squared error per pixel and channel, and the KL in nats, all scalars.
         """
         mean, log_variance = self.encode(frames)
         painted = self._paint(sample_normal(mean, log_variance, generator))
