@@ -13,6 +13,7 @@ import psutil
 import torch
 from torch import Generator
 
+from wmplay import compiling
 from wmplay.core.devices import NAMES
 from wmplay.core.errors import UsageError
 
@@ -58,17 +59,19 @@ def resolve(name: str | None = None) -> Device:
 
 @dataclass(frozen=True)
 class Precision:
-    """How a device computes: bf16 autocast or not, the memory layout of pictures, float32 matrix products, threads."""
+    """How a device computes: bf16 autocast or not, the memory layout of pictures, float32 matrix products, threads, and
+    whether what can be is compiled."""
 
     bf16: bool = False
     channels_last: bool = False
     matmul: Literal["highest", "high", "medium"] = "highest"
     threads: int = 0
+    compiled: bool = False
 
     @property
     def label(self) -> str:
         parts = ["bf16" if self.bf16 else "float32", "channels last" if self.channels_last else ""]
-        parts += [f"matmul {self.matmul}" if self.matmul != "highest" else ""]
+        parts += [f"matmul {self.matmul}" if self.matmul != "highest" else "", "compiled" if self.compiled else ""]
         return ", ".join(part for part in parts if part)
 
     def apply(self) -> None:
@@ -76,6 +79,12 @@ class Precision:
         torch.set_float32_matmul_precision(self.matmul)
         if self.threads:
             torch.set_num_threads(self.threads)
+        if self.compiled:
+            from wmplay.core import paths
+
+            compiling.switch(True, paths.cache_dir() / "compiled")
+        else:
+            compiling.switch(False)
 
     def autocast(self, device: Device) -> AbstractContextManager[Any]:
         """The context in which losses are computed."""

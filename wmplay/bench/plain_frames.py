@@ -1,4 +1,4 @@
-"""Parts of a recurrent world as one would first write them in torch: the plain side of `frame_nets` and `recurrent`.
+"""Parts of recurrent worlds as one first writes them in torch: the plain side of `frame_nets`, `memory`, `recurrent`.
 
 Each holds the very layers of the part it stands for, so the weights are the same and so is the function.
 """
@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.worlds.frame_nets import PATCH, ChannelNorm, FrameDecoder, FrameEncoder
+from wmplay.worlds.memory import Memory, plain_cell
 from wmplay.worlds.recurrent import BlockGru, Dense
 
 
@@ -72,13 +73,20 @@ class PlainGru(BlockGru):
         return F.silu(self.norm(x))
 
 
+class PlainMemory(Memory):
+    """The LSTM with torch's own gradient."""
+
+    def advance(self, projected: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        return plain_cell(projected + self.recurrent(hidden), cell)
+
+
 def plain_part(module: nn.Module) -> nn.Module | None:
     """The plain version of a part, or None where the part is plain already."""
     if isinstance(module, FrameEncoder):
         return PlainEncoder(module)
     if isinstance(module, FrameDecoder):
         return PlainDecoder(module)
-    for ours, plain in ((Dense, PlainDense), (BlockGru, PlainGru)):
+    for ours, plain in ((Dense, PlainDense), (BlockGru, PlainGru), (Memory, PlainMemory)):
         if type(module) is ours:
             other = plain.__new__(plain)
             other.__dict__.update(module.__dict__)

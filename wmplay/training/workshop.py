@@ -73,12 +73,18 @@ class Workshop:
         return "float32" if self.settings.precision == "auto" and short else self.settings.precision
 
     def precision_for(
-        self, parameters: int, work: str, trial: Callable[[Precision], float], threads: int = 0
+        self,
+        parameters: int,
+        work: str,
+        trial: Callable[[Precision], float],
+        threads: int = 0,
+        compiled: bool = False,
     ) -> Precision:
         """The precision asked for, or the fastest on this machine if the run is long enough to earn the measurement.
 
         parameters: how many the work trains. work: names it in the memory of measurements. trial: see `fastest`.
-        threads: the most it may use where that is fewer than all; 0 for all.
+        threads: the most it may use where that is fewer than all; 0 for all. compiled: whether it is worth trying to
+        compile it, where nothing but the fastest was asked for.
         """
         asked, plain = self.asked, self.plain()
         if threads or parameters < SMALL:
@@ -89,7 +95,12 @@ class Workshop:
             return plain
         self.say("measuring which precision is fastest on this machine")
         if not threads:
-            return fastest(self.device, f"{self.info.family} {work}", trial)
+            key = f"{self.info.family} {work}"
+            found = fastest(self.device, key, trial)
+            if not compiled:
+                return found
+            self.say("compiling parts of the model, to see whether they are faster so; this takes a minute or two")
+            return fastest(self.device, f"{key} compiled", trial, (found, dataclasses.replace(found, compiled=True)))
         numbers = sorted({1, threads})
         options = [dataclasses.replace(p, threads=n) for p in candidates(self.device) for n in numbers]
         tried = tuple(dict.fromkeys((plain, *options)))

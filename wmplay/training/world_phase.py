@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from wmplay import compiling
 from wmplay.core.errors import WmplayError
 from wmplay.devices import Precision, set_layout
 from wmplay.training.phases import Phase, PhaseState
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Where the cosine ends, as a part of the learning rate: late steps should still move a little.
 FLOOR = 0.02
+# Seconds that a phase must last for it to be worth a minute or two of compiling.
+WORTH_COMPILING = 600.0
 # Steps with a loss that is no number, in a row, before training gives up.
 PATIENCE = 20
 
@@ -60,6 +63,7 @@ class WorldPhase(Phase):
             f"{self.name} {self.spec.batch}x{self.spec.length} {config}",
             self._trial,
             threads,
+            self.spec.compiled and (self.budget or 0.0) >= WORTH_COMPILING,
         )
         self._apply()
 
@@ -78,9 +82,11 @@ class WorldPhase(Phase):
             set_layout(world, torch.channels_last)
         world.train()
         optimiser = torch.optim.AdamW(parameters, lr=1e-8, fused=True)
-        segment, best, started = self._source.next(), math.inf, time.perf_counter()
+        segment, best, started = self._source.next(), math.inf, math.inf
         for repeat in range(6):
             begin = time.perf_counter()
+            if repeat == 1:  # the first step also makes what the others find made
+                started = begin
             with precision.autocast(self._device):
                 loss, _ = world.loss(segment, self.name, generator)
             optimiser.zero_grad(set_to_none=True)
@@ -92,7 +98,7 @@ class WorldPhase(Phase):
             if repeat and time.perf_counter() - started > 1.0:
                 break
         self._source.load_state(keep)
-        return best
+        return math.inf if precision.compiled and compiling.failed() else best
 
     def _apply(self) -> None:
         self._precision.apply()

@@ -38,6 +38,11 @@ class Foreground(nn.Module):
         self.register_buffer("share", torch.ones(()))
         self.register_buffer("count", torch.zeros(()))
 
+    @property
+    def settled(self) -> bool:
+        """Whether it learns no more."""
+        return self._settled is not None
+
     @torch.no_grad()
     def learn(self, frames: Tensor) -> None:
         """Take frames uint8 [N, H, W, C] into the mean picture and the share."""

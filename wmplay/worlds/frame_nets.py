@@ -11,12 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wmplay.compiling import compilable
 from wmplay.worlds.blocks import computed_in
 from wmplay.worlds.norms import norm_silu
 from wmplay.worlds.strided import PaintError, patched, unpatched
 
 # The first layer reads, and the last one paints, patches of this side; between them the grid is halved twice.
 PATCH, HALVINGS = 4, 2
+# A frame's side is a multiple of this.
+UNIT = PATCH * 2**HALVINGS
 
 
 class ChannelNorm(nn.Module):
@@ -32,7 +35,7 @@ class FrameEncoder(nn.Module):
 
     def __init__(self, image_size: int, depth: int) -> None:
         super().__init__()
-        side = image_size // PATCH // 2**HALVINGS
+        side = image_size // UNIT
         self.size = 4 * depth * side * side
         self.layers = nn.Sequential(
             nn.Conv2d(3, 2 * depth, PATCH, stride=PATCH),
@@ -46,6 +49,7 @@ class FrameEncoder(nn.Module):
             nn.SiLU(),
         )
 
+    @compilable
     def forward(self, frames: Tensor) -> Tensor:
         first = cast(nn.Conv2d, self.layers[0])
         weight = first.weight.permute(0, 2, 3, 1).flatten(1) * (1.0 / 255.0)
@@ -67,7 +71,7 @@ class FrameDecoder(nn.Module):
 
     def __init__(self, image_size: int, depth: int, features: int) -> None:
         super().__init__()
-        self.side = image_size // PATCH // 2**HALVINGS
+        self.side = image_size // UNIT
         self.depth = depth
         self.enter = nn.Linear(features, 4 * depth * self.side**2)
         self.layers = nn.Sequential(
@@ -91,6 +95,7 @@ class FrameDecoder(nn.Module):
         heavy = None if weights is None else patched(weights, PATCH)
         return PaintError.apply(self._paint(features), patched(frames, PATCH), False, heavy)  # type: ignore[no-any-return]
 
+    @compilable
     def _paint(self, features: Tensor) -> Tensor:
         """[N, F] -> patches [N, H/P, W/P, P·P·3]."""
         x = self.enter(features).unflatten(-1, (4 * self.depth, self.side, self.side)).permute(0, 2, 3, 1)

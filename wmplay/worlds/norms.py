@@ -49,8 +49,8 @@ class NormSilu(torch.autograd.Function):
 
 
 def norm_silu(x: Tensor, weight: Tensor) -> Tensor:
-    """As `NormSilu`; without a gradient to keep, and for wider floats, in plain steps."""
-    if torch.is_grad_enabled() and x.dtype != torch.float64:
+    """As `NormSilu`; without a gradient to keep, for wider floats, and for a compiler, in plain steps."""
+    if torch.is_grad_enabled() and x.dtype != torch.float64 and not torch.compiler.is_compiling():
         return NormSilu.apply(x, weight)  # type: ignore[no-any-return]
     wide = x if x.dtype == torch.float64 else x.float()
     scale = (wide.square().mean(-1, keepdim=True) + EPSILON).rsqrt()

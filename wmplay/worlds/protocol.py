@@ -51,6 +51,7 @@ class PhaseSpec:
     encoded: segments carry `World.encode` of each observation, computed once before the phase
     beside: what is encoded does not take the observations' place but stands beside them, as `Segment.encoded`
     polish: by Gauss-Newton steps on `World.residuals`, for modules whose parameters are those of few linear layers
+    compiled: parts of its loss are marked `compilable`, so that a long phase may gain from having them compiled
     independent: it needs nothing that the phase before it learns, and is trained at the same time where that pays
     """
 
@@ -64,6 +65,7 @@ class PhaseSpec:
     encoded: bool = False
     beside: bool = False
     polish: bool = False
+    compiled: bool = False
     independent: bool = False
     weight_decay: float = 0.0
     clip: float = 100.0

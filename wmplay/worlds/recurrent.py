@@ -104,15 +104,15 @@ def log_probabilities(logits: Tensor, classes: int) -> Tensor:
     return torch.log((1.0 - UNIFORM) * share + UNIFORM / classes)
 
 
-def draw(log_share: Tensor, generator: torch.Generator | None, temperature: float = 1.0) -> Tensor:
-    """One-hot float32 [N, S·K] drawn from log-probabilities [N, S, K]; the most likely classes at temperature 0.
+def draw(log_share: Tensor, chance: Tensor | None, temperature: float = 1.0) -> Tensor:
+    """One-hot float32 [N, S·K] drawn from log-probabilities [N, S, K] by as many numbers drawn evenly from 0 to 1;
+    without them the most likely classes.
 
     With straight-through gradients (Bengio et al. 2013), as the likelihood's own.
     """
     scores = log_share
-    if temperature > 0.0:
-        uniform = torch.rand(log_share.shape, generator=generator, device=log_share.device)
-        scores = log_share / temperature - torch.log(-torch.log(uniform.clamp(1e-20, 1.0 - 1e-7)))
+    if chance is not None:
+        scores = log_share / temperature - torch.log(-torch.log(chance.clamp(1e-20, 1.0 - 1e-7)))
     hard = F.one_hot(scores.argmax(-1), log_share.shape[-1]).float()
     if log_share.requires_grad:
         share = log_share.exp()

@@ -11,14 +11,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, model_validator
-from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
+from wmplay.compiling import compilable, pieces
 from wmplay.core.errors import UsageError
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 from wmplay.worlds.blocks import (
-    STRICT,
     ActionEncoder,
     RunningScale,
     detached,
@@ -28,43 +26,14 @@ from wmplay.worlds.blocks import (
     transitions,
 )
 from wmplay.worlds.foreground import Foreground
-from wmplay.worlds.frame_nets import HALVINGS, PATCH, FrameDecoder, FrameEncoder
+from wmplay.worlds.frame_nets import UNIT, FrameDecoder, FrameEncoder
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 from wmplay.worlds.recurrent import BlockGru, Dense, divergence, draw, head, log_probabilities
+from wmplay.worlds.rssm_config import RssmConfig
 from wmplay.worlds.values import symexp, symlog, two_hot
 
 # Reach of the reward's bins on the symlog scale (arXiv 2301.04104 has 20; a step's reward is never e^20).
 REACH = 10.0
-
-
-@dataclass(frozen=True, config=STRICT)
-class RssmConfig:
-    """Sizes and training. Weights and free bits are the paper's; sizes are a CPU's, see `base` for more."""
-
-    deterministic: int = Field(256, ge=8, le=16384, description="units of the GRU")
-    latents: int = Field(32, ge=1, le=256, description="categorical latents")
-    classes: int = Field(32, ge=2, le=256, description="classes of each latent")
-    units: int = Field(256, ge=8, le=8192, description="width of the dense layers")
-    blocks: int = Field(8, ge=1, le=64, description="blocks of the GRU's matrices")
-    depth: int = Field(16, ge=2, le=512, description="width of the convolutions, in units of which they are built")
-    layers: int = Field(1, ge=0, le=8, description="dense layers of the reward and end heads")
-    bins: int = Field(255, ge=3, le=4095, description="two-hot bins of the reward")
-    prior_weight: float = Field(1.0, ge=0.0, le=100.0, description="weight of pulling the prior to the posterior")
-    posterior_weight: float = Field(0.1, ge=0.0, le=100.0, description="weight of pulling the posterior to the prior")
-    free_nats: float = Field(1.0, ge=0.0, le=100.0, description="divergence, in nats, below which it costs nothing")
-    vector_weight: float = Field(100.0, gt=0.0, le=1e6, description="weight of a state vector's squared error")
-    focus: float = Field(
-        30.0, ge=1.0, le=255.0, description="weight, at most, of pixels that stand out where few do; 1: all alike"
-    )
-    batch: int = Field(16, ge=1, le=4096, description="segments in a batch")
-    length: int = Field(32, ge=2, le=4096, description="rows in a segment")
-    learning_rate: float = Field(6e-4, gt=0.0, le=1.0, description="step size of Adam")
-
-    @model_validator(mode="after")
-    def _together(self) -> RssmConfig:
-        if self.deterministic % self.blocks:
-            raise ValueError(f"deterministic ({self.deterministic}) must be a multiple of blocks ({self.blocks})")
-        return self
 
 
 class RssmState(NamedTuple):
@@ -104,9 +73,8 @@ class Rssm(World):
         self.decoder: nn.Module
         if observation.kind == "frame":
             height, width = observation.shape[:2]
-            unit = PATCH * 2**HALVINGS
-            if height != width or height % unit:
-                raise UsageError(f"rssm needs square frames with a side of a multiple of {unit}, not {height}×{width}.")
+            if height != width or height % UNIT:
+                raise UsageError(f"rssm needs square frames with a side of a multiple of {UNIT}, not {height}×{width}.")
             self.encoder = FrameEncoder(height, c.depth)
             self.decoder = FrameDecoder(height, c.depth, self.features_size)
             self.foreground = Foreground(height, width, c.focus)
@@ -132,7 +100,7 @@ class Rssm(World):
     def phases(self) -> tuple[PhaseSpec, ...]:
         c = self.config
         modules = ("encoder", "decoder", "memory", "prior", "look", "posterior", "reward", "end")
-        return (PhaseSpec("joint", modules, 1.0, c.batch, c.length, c.learning_rate, clip=100.0),)
+        return (PhaseSpec("joint", modules, 1.0, c.batch, c.length, c.learning_rate, compiled=True, clip=100.0),)
 
     @property
     def features_size(self) -> int:
@@ -158,44 +126,66 @@ class Rssm(World):
         """Prediction + dynamics + 0.1·representation loss, each divergence from one nat on (equations 2, 3)."""
         batch, length = segment.reward.shape
         flat = segment.observation.flatten(0, 1)
-        if self.training:
-            (self.scale if self.observation.kind == "vector" else self.foreground).learn(flat[segment.mask.flatten()])
+        if self.training and self.observation.kind == "vector":
+            self.scale.learn(flat[segment.mask.flatten()])
+        elif self.training and not self.foreground.settled:
+            self.foreground.learn(flat[segment.mask.flatten()])
         change = transitions(segment.first, segment.mask)
         seen = self._see(flat).unflatten(0, (batch, length))
         projected = self.memory.project(self.actions(segment.action) * change.keep[..., None])
-        state = self._empty(batch, segment.reward)
-        hiddens, latents, posteriors = [], [], []
-        for t in range(length):
-            keep = change.keep[:, t, None]
-            hidden = self.memory(state.hidden * keep, state.latent * keep, projected[:, t])
-            posterior = self._posterior(hidden, seen[:, t])
-            state = RssmState(hidden, draw(posterior, generator))
-            hiddens.append(hidden)
-            latents.append(state.latent)
-            posteriors.append(posterior)
-        hidden = torch.stack(hiddens, 1).flatten(0, 1)
-        posterior = torch.stack(posteriors, 1).flatten(0, 1)
-        features = torch.cat((hidden, torch.stack(latents, 1).flatten(0, 1)), dim=-1)
-        prior = self._prior(hidden)
+        hidden, latent = self._empty(batch, segment.reward)
+        chance = self._chance(hidden, generator, length, batch)
+        read = []
+        for rows in pieces(0, length):
+            read.append(
+                self._read_on(hidden, latent, seen[:, rows], projected[:, rows], change.keep[:, rows], chance[rows])
+            )
+            hidden, latent = (part[:, -1] for part in read[-1][:2])
+        hidden, latent, posterior = (torch.cat(part, 1).flatten(0, 1) for part in zip(*read, strict=True))
+        features = torch.cat((hidden, latent), dim=-1)
         real, moved = segment.mask.flatten().float(), change.valid.flatten().float()
-
         error = self._error(features, flat)
-        pulled = divergence(posterior.detach(), prior)
-        pulling = divergence(posterior, prior.detach())
-        free = self.config.free_nats
-        kl = self.config.prior_weight * pulled.clamp_min(free) + self.config.posterior_weight * pulling.clamp_min(free)
-        reward = F.cross_entropy(
-            self.reward(features).float(), two_hot(symlog(segment.reward.flatten()), self.bins), reduction="none"
-        )
-        ended = segment.terminated.flatten().float()
-        end = F.binary_cross_entropy_with_logits(self.end(features).squeeze(-1).float(), ended, reduction="none")
+        kl, pulled, entropy, reward, end = self._costs(features, posterior, segment.reward, segment.terminated)
         loss = masked_mean(error + kl, real) + masked_mean(reward + end, moved)
         scale = flat[0].numel() if self.observation.kind == "frame" else self.config.vector_weight
-        entropy = -(prior.exp() * prior).sum((-1, -2))
         return loss, detached(
             loss=loss, reconstruction=masked_mean(error, real) / scale, kl=masked_mean(pulled, real),
             reward=masked_mean(reward, moved), end=masked_mean(end, moved), prior_entropy=masked_mean(entropy, real),
         )  # fmt: skip
+
+    @compilable
+    def _read_on(
+        self, hidden: Tensor, latent: Tensor, seen: Tensor, projected: Tensor, keep: Tensor, chance: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """T rows from a state on: h [B, T, D], z [B, T, S·K] and log q(z | h, x) [B, T, S, K]; chance [T, B, S, K]."""
+        hiddens, latents, posteriors = [], [], []
+        for t in range(keep.shape[1]):
+            kept = keep[:, t, None]
+            hidden = self.memory(hidden * kept, latent * kept, projected[:, t])
+            posteriors.append(self._posterior(hidden, seen[:, t]))
+            latent = draw(posteriors[-1], chance[t])
+            hiddens.append(hidden)
+            latents.append(latent)
+        return torch.stack(hiddens, 1), torch.stack(latents, 1), torch.stack(posteriors, 1)
+
+    @compilable
+    def _costs(self, features: Tensor, posterior: Tensor, reward: Tensor, ended: Tensor) -> tuple[Tensor, ...]:
+        """Of features [N, F] and log q(z | h, x): the divergences' cost, KL(q || p), the entropy of p, and what reward
+        and end, [N] in any shape, are missed by; each [N]."""
+        c = self.config
+        prior = self._prior(features[:, : c.deterministic])
+        pulled, pulling = divergence(posterior.detach(), prior), divergence(posterior, prior.detach())
+        kl = c.prior_weight * pulled.clamp_min(c.free_nats) + c.posterior_weight * pulling.clamp_min(c.free_nats)
+        target = two_hot(symlog(reward.flatten()), self.bins)
+        missed = F.cross_entropy(self.reward(features).float(), target, reduction="none")
+        end = self.end(features).squeeze(-1).float()
+        end = F.binary_cross_entropy_with_logits(end, ended.flatten().float(), reduction="none")
+        return kl, pulled, -(prior.exp() * prior).sum((-1, -2)), missed, end
+
+    def _chance(self, like: Tensor, generator: torch.Generator | None, *count: int) -> Tensor:
+        """What `draw` throws dice with: float32 [*count, S, K] from 0 to 1, where `like` is."""
+        shape = (*count, self.config.latents, self.config.classes)
+        return torch.rand(shape, generator=generator, device=like.device)
 
     def _error(self, features: Tensor, observation: Tensor) -> Tensor:
         """Squared error of what is read off the features [N, F], summed over a picture's pixels, [N]."""
@@ -225,20 +215,21 @@ class Rssm(World):
         state = self._empty(batch, context.reward)
         for t in range(rows):
             hidden = self._advance(state, context.action[:, t], keep[:, t, None])
-            after = RssmState(hidden, draw(self._posterior(hidden, seen[:, t]), None, 0.0))
+            after = RssmState(hidden, draw(self._posterior(hidden, seen[:, t]), None))
             real = context.mask[:, t]
             state = RssmState(*(torch.where(expand_like(real, a), a, b) for a, b in zip(after, state, strict=True)))
         return state
 
     def update(self, state: RssmState, action: Tensor, observation: Tensor, first: Tensor) -> RssmState:
         hidden = self._advance(state, action, (~first).float()[:, None])
-        return RssmState(hidden, draw(self._posterior(hidden, self._see(observation)), None, 0.0))
+        return RssmState(hidden, draw(self._posterior(hidden, self._see(observation)), None))
 
     def step(
         self, state: RssmState, action: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> tuple[RssmState, Tensor, Tensor]:
         hidden = self._advance(state, action)
-        after = RssmState(hidden, draw(self._prior(hidden), generator, temperature))
+        chance = self._chance(hidden, generator, len(hidden)) if temperature > 0.0 else None
+        after = RssmState(hidden, draw(self._prior(hidden), chance, temperature))
         features = self.features(after)
         reward = symexp((torch.softmax(self.reward(features).float(), dim=-1) * self.bins).sum(-1))
         return after, reward, torch.sigmoid(self.end(features).squeeze(-1).float())

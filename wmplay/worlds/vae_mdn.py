@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
+from torch import Tensor
 
 from wmplay.core.errors import UsageError
 from wmplay.core.spaces import ActionSpec, ObservationSpec
@@ -22,10 +22,9 @@ from wmplay.worlds.blocks import (
     transitions,
 )
 from wmplay.worlds.foreground import Foreground
-from wmplay.worlds.memory import Memory
-from wmplay.worlds.mixture import Mixture, MixtureHead
+from wmplay.worlds.mdn_lstm import MdnLstm
+from wmplay.worlds.mixture import Mixture
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
-from wmplay.worlds.rewards import RewardScale
 from wmplay.worlds.vae import Vae
 
 
@@ -74,18 +73,6 @@ class VaeMdnState(NamedTuple):
     cell: Tensor
 
 
-class MdnLstm(nn.Module):
-    """M: the LSTM, the mixture over the next latent, and the heads for reward and end."""
-
-    def __init__(self, config: VaeMdnConfig, actions: int) -> None:
-        super().__init__()
-        self.lstm = Memory(config.latent_size + actions, config.hidden_size)
-        self.mixture = MixtureHead(config.hidden_size, config.mixtures, config.latent_size)
-        self.reward = nn.Linear(config.hidden_size, 1)
-        self.rewards = RewardScale()
-        self.end = nn.Linear(config.hidden_size, 1)
-
-
 class VaeMdn(World):
     """V and M of the paper: z = V(frame); (z, a, h) → h', P(z'), reward, end. Features: (z, h), 288 in the paper."""
 
@@ -115,17 +102,17 @@ class VaeMdn(World):
         self.vision = Vae(config.latent_size, config.channels)
         self.foreground = Foreground(64, 64, config.focus)
         self.actions = ActionEncoder(action)
-        self.memory = MdnLstm(config, self.actions.width)
+        self.memory = MdnLstm(config.latent_size, self.actions.width, config.hidden_size, config.mixtures)
 
     @property
     def phases(self) -> tuple[PhaseSpec, ...]:
         c = self.config
-        return (
-            PhaseSpec("vision", ("vision",), c.vision_share, c.vision_batch, 1, c.learning_rate),
-            PhaseSpec(
-                "memory", ("memory",), 1.0 - c.vision_share, c.batch, c.length, c.learning_rate, encoded=True, clip=1.0
-            ),
-        )
+        vision = PhaseSpec("vision", ("vision",), c.vision_share, c.vision_batch, 1, c.learning_rate)
+        memory = PhaseSpec(
+            "memory", ("memory",), 1.0 - c.vision_share, c.batch, c.length, c.learning_rate,
+            encoded=True, compiled=True, clip=1.0,
+        )  # fmt: skip
+        return vision, memory
 
     @property
     def features_size(self) -> int:
@@ -150,7 +137,7 @@ class VaeMdn(World):
         real = sample_normal(mean, log_variance, generator)
         valid, keep = transitions(segment.first, segment.mask)
         action = self.actions(segment.action)
-        memory, mixture = self._read_on(real, action, valid, keep)
+        memory, mixture = self.memory.read_on(real, action, valid, keep, self.config.open_loop)
         ok = valid[:, 1:]
         nll_loss = masked_mean(mixture.nll(real[:, 1:]), ok)
         reward = self.memory.reward(memory).squeeze(-1).float()
@@ -164,36 +151,6 @@ class VaeMdn(World):
         loss = nll_loss / c.latent_size + c.reward_weight * reward_loss + c.end_weight * end_loss
         return loss, detached(loss=loss, nll=nll_loss / self.config.latent_size, reward=reward_loss, end=end_loss)
 
-    def _read_on(self, real: Tensor, action: Tensor, valid: Tensor, keep: Tensor) -> tuple[Tensor, Mixture]:
-        """The memory after rows 1 to T−1, [B, T−1, H], and its mixtures over their latents, as `_advance` gives them.
-
-        real [B, T, Z] and action [B, T, A] are what it reads; what rests on no prediction is computed for all rows at
-        once.
-        """
-        lstm, head = self.memory.lstm, self.memory.mixture
-        batch, length, _ = real.shape
-        alone = length - self.config.open_loop
-        told = min(alone, length - 1)
-        projected = lstm.project(torch.cat((real[:, :told], action[:, 1 : told + 1]), dim=-1)).unbind(1)
-        ends = (keep == 0.0).any(0).tolist()
-        hidden, cell = lstm.empty(batch, real)
-        latent, hiddens, late = real[:, 0], [], []
-        for t in range(1, length):
-            inputs = projected[t - 1] if t <= told else lstm.project(torch.cat((latent, action[:, t]), dim=-1))
-            hidden, cell = lstm.advance(inputs, hidden, cell)
-            hiddens.append(hidden)
-            if t >= alone:
-                late.append(head(hidden, latent if t > told else real[:, t - 1]))
-                latent = torch.where(valid[:, t, None], late[-1].average(), real[:, t])
-            if ends[t]:
-                hidden, cell = hidden * keep[:, t, None], cell * keep[:, t, None]
-        memory = torch.stack(hiddens, 1)
-        early = head(memory[:, : alone - 1], real[:, : alone - 1])
-        if not late:
-            return memory, early
-        rest = (torch.stack(parts, 1) for parts in zip(*late, strict=True))
-        return memory, Mixture(*(torch.cat(parts, 1) for parts in zip(early, rest, strict=True)))
-
     @torch.no_grad()
     def encode(self, observation: Tensor) -> Tensor:
         """uint8 frames [N, 64, 64, 3] -> mean and log-variance side by side, float32 [N, 2Z]."""
@@ -201,10 +158,8 @@ class VaeMdn(World):
 
     def _advance(self, state: VaeMdnState, action: Tensor) -> tuple[VaeMdnState, Mixture]:
         """The memory's step: (z, a, h) → h' and the mixture over z'. `action` is encoded; z stays, to be replaced."""
-        lstm = self.memory.lstm
-        projected = lstm.project(torch.cat((state.latent, action), dim=-1))
-        hidden, cell = lstm.advance(projected, state.hidden, state.cell)
-        return VaeMdnState(state.latent, hidden, cell), self.memory.mixture(hidden, state.latent)
+        mixture, hidden, cell = self.memory.advance(state.latent, action, state.hidden, state.cell)
+        return VaeMdnState(state.latent, hidden, cell), mixture
 
     def begin(self, context: Segment, generator: torch.Generator | None = None) -> VaeMdnState:  # noqa: ARG002
         batch, rows = context.reward.shape

@@ -1,0 +1,83 @@
+"""Stretches of a loss that torch may compile into fewer, larger operations: marked in the worlds, switched on here.
+
+A compiled loop spends its time on numbers, not on starting one small operation after another. Making it takes a C++
+compiler and a minute or two, so it is a `Precision` like others: tried where a phase is long, kept where it is faster.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Rows of a loop that are compiled in one piece: with more it runs faster still, but takes minutes to make.
+ROWS_AT_ONCE = 8
+
+
+class _Switch:
+    """on: whether marked functions run compiled. failed: whether that could not be done in this process."""
+
+    on = False
+    failed = False
+
+
+def switch(on: bool, folder: Path | None = None) -> None:
+    """Let marked functions run compiled from now on, where gradients are kept; or as they are written.
+
+    folder: where compiled code is kept for the next time; a temporary one if it is not given.
+    """
+    _Switch.on = on
+    if folder is not None:
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+
+
+def failed() -> bool:
+    """Whether something could not be compiled here, for want of a compiler perhaps; since then nothing is."""
+    return _Switch.failed
+
+
+def compilable(function: Callable[P, R]) -> Callable[P, R]:
+    """Mark a function or method of tensors without side effects, whose course hangs on no tensor's values."""
+    made: Callable[P, R] | None = None
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        nonlocal made
+        if not _Switch.on or _Switch.failed or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return function(*args, **kwargs)
+        try:
+            if made is None:
+                made = _compiled(function)
+            return made(*args, **kwargs)
+        except Exception:  # noqa: BLE001 - whatever is wrong with the function itself shows in the next line but one
+            _Switch.failed = True
+            return function(*args, **kwargs)
+
+    return call
+
+
+def pieces(start: int, stop: int, size: int = ROWS_AT_ONCE) -> Iterator[slice]:
+    """The rows from start to stop in equal pieces of at most `size`, so that one compiled piece serves for all."""
+    rows = stop - start
+    equal = max((n for n in range(1, size + 1) if rows % n == 0), default=1)
+    step = equal if 2 * equal > size else size
+    for begin in range(start, stop, step):
+        yield slice(begin, min(begin + step, stop))
+
+
+def _compiled(function: Callable[P, R]) -> Any:
+    # Nothing is kept but compiled code: torch's other caches are pickles, which are never loaded here.
+    os.environ.setdefault("TORCH_WARM_POOL", "0")  # compilers run beside a thread; no processes of Python's are needed
+    import torch._functorch.config
+    import torch._inductor.config
+
+    torch._inductor.config.fx_graph_cache = False
+    torch._functorch.config.enable_autograd_cache = False
+    return torch.compile(function, fullgraph=True, dynamic=False)
