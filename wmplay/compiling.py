@@ -35,7 +35,7 @@ def switch(on: bool, folder: Path | None = None) -> None:
     """
     _Switch.on = on
     if folder is not None:
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)  # torch sets it itself as soon as it is imported
 
 
 def failed() -> bool:

@@ -50,7 +50,7 @@ def test_segments_come_faster_than_any_training_needs_them() -> None:
 @pytest.mark.parametrize("family", [entry.name for entry in FAMILIES])
 def test_training_is_no_slower_than_the_plain_version(family: str) -> None:
     """What was rewritten for speed would only make the code harder to read."""
-    rows = measure_training([family], "small", resolve("auto"), 4.0, print)
+    rows = measure_training([family], "small", resolve("auto"), 4.0, print, compiled=True)
     for row in rows:
         aim = RSSM_AIM if family == "rssm" else AIMS.get((family, row["what"], row["batch"]))
         show([{**row, "aim": aim}])

@@ -31,16 +31,18 @@ def test_latents_are_drawn_with_their_probabilities() -> None:
     """Else the dream at temperature 1 is not what the model believes."""
     share = torch.tensor([0.7, 0.2, 0.1])
     logits = torch.log(share).expand(20_000, 3)
-    drawn = draw(log_probabilities(logits, 3), torch.Generator().manual_seed(0))
+    share_of = log_probabilities(logits, 3)
+    drawn = draw(share_of, torch.rand(share_of.shape, generator=torch.Generator().manual_seed(0)))
     wanted = (1 - UNIFORM) * share + UNIFORM / 3
     torch.testing.assert_close(drawn.mean(0), wanted, atol=0.02, rtol=0.0)
-    assert torch.equal(draw(log_probabilities(logits[:1], 3), None, 0.0), torch.tensor([[1.0, 0.0, 0.0]]))
+    assert torch.equal(draw(log_probabilities(logits[:1], 3), None), torch.tensor([[1.0, 0.0, 0.0]]))
 
 
 def test_gradients_pass_straight_through_the_draw() -> None:
     """Else the encoder learns nothing from the pictures."""
     logits = torch.zeros(2, 6, requires_grad=True)
-    drawn = draw(log_probabilities(logits, 3), torch.Generator().manual_seed(0))
+    share_of = log_probabilities(logits, 3)
+    drawn = draw(share_of, torch.rand(share_of.shape, generator=torch.Generator().manual_seed(0)))
     (drawn * torch.arange(6.0)).sum().backward()
     assert logits.grad is not None
     assert float(logits.grad.abs().sum()) > 0.1

@@ -20,7 +20,7 @@ from wmplay.core.processes import keep_memory
 from wmplay.devices import Device
 from wmplay.training.source import Source, encode_all
 from wmplay.training.workshop import Workshop
-from wmplay.training.world_phase import WorldPhase
+from wmplay.training.world_phase import WORTH_COMPILING, WorldPhase
 from wmplay.worlds.protocol import PhaseSpec
 
 # Batches beside the preset's own that issue 4 names figures for: family, phase, settings.
@@ -30,10 +30,13 @@ OTHER_BATCHES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 
-def measure_training(families: Sequence[str], preset: str, device: Device, seconds: float, say: Narrate) -> list[Row]:
+def measure_training(
+    families: Sequence[str], preset: str, device: Device, seconds: float, say: Narrate, compiled: bool = False
+) -> list[Row]:
     """A row for each phase: our frames/s, the plain version's `plain_frames_per_s`, `ratio`, `input_share`, `busy`.
 
-    seconds: for each of the two sides. Families are taken on their first game; weights are fresh.
+    seconds: for each of the two sides. compiled: whether ours may be compiled, as in a training that lasts. Families
+    are taken on their first game; weights are fresh.
     """
     rows = []
     with ExitStack() as open_data:
@@ -45,12 +48,12 @@ def measure_training(families: Sequence[str], preset: str, device: Device, secon
                 game = catalog.builtin_game(name)
                 assert game is not None
                 recorded[name] = open_data.enter_context(play_recorded(game))
-            rows += _family(family, preset, name, recorded[name], device, seconds, say)
+            rows += _family(family, preset, name, recorded[name], device, seconds, say, compiled)
     return rows
 
 
 def _family(
-    family: str, preset: str, name: str, data: Dataset, device: Device, seconds: float, say: Narrate
+    family: str, preset: str, name: str, data: Dataset, device: Device, seconds: float, say: Narrate, compiled: bool
 ) -> list[Row]:
     game = catalog.builtin_game(name)
     assert game is not None
@@ -63,16 +66,16 @@ def _family(
                 if (only is None or spec.name == only) and not spec.polish:  # Adam would take another step
                     say(f"training: {family} {spec.name} at batch {spec.batch}")
                     shop.phase_index = index
-                    rows.append(_phase(shop, spec, seconds))
+                    rows.append(_phase(shop, spec, seconds, compiled))
     return rows
 
 
-def _phase(shop: Workshop, spec: PhaseSpec, seconds: float) -> Row:
+def _phase(shop: Workshop, spec: PhaseSpec, seconds: float, compiled: bool) -> Row:
     """The phase as a worker runs it, precision measured and all, by turns with the plain one."""
     threads = torch.get_num_threads()
     device = shop.device
     phase = WorldPhase(spec, None)
-    phase.budget = 1e9
+    phase.budget = WORTH_COMPILING if compiled else WORTH_COMPILING / 2
     phase.start(shop)
     arrays = encode_all(shop) if spec.encoded else None
     source = Source(shop.datasets(), spec, 0, device, arrays)

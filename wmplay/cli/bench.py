@@ -20,6 +20,9 @@ def bench(
     family: Annotated[str | None, typer.Option(help="Only this family of world models.")] = None,
     preset: Annotated[str, typer.Option(help="Size of the world models: tiny, small or base.")] = "small",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="training: compile what long trainings do; takes some minutes more.")
+    ] = False,
     tracks: Annotated[
         int | None, typer.Option(min=1, help="games: also hold CarRacing against CarRacing-v3, 100 being all of it.")
     ] = None,
@@ -43,7 +46,7 @@ def bench(
         from wmplay.bench.large import check_room
 
         check_room(gigabytes)
-    rows = [row for name in parts for row in _measure(name, families, preset, device, seconds)]
+    rows = [row for name in parts for row in _measure(name, families, preset, device, seconds, compiled)]
     unequal: list[int] = []
     if tracks is not None and "games" in parts:
         from wmplay.bench.equality import measure_equality
@@ -64,7 +67,9 @@ def bench(
         raise typer.Exit(1)
 
 
-def _measure(part: str, families: list[str], preset: str, device: str, seconds: float) -> list[dict[str, Any]]:
+def _measure(
+    part: str, families: list[str], preset: str, device: str, seconds: float, compiled: bool
+) -> list[dict[str, Any]]:
     if part == "games":
         from wmplay.bench.games import measure_games
 
@@ -81,7 +86,7 @@ def _measure(part: str, families: list[str], preset: str, device: str, seconds: 
         return measure_dreams(families, preset, resolve(device), seconds, say)
     from wmplay.bench.training import measure_training
 
-    return measure_training(families, preset, resolve(device), seconds, say)
+    return measure_training(families, preset, resolve(device), seconds, say, compiled)
 
 
 _FIGURES = ("batch", "median", "low", "high", "unit")

@@ -1,0 +1,183 @@
+"""Compiled stretches of a loss: the same numbers, only where they are worth it, and no training that cannot run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.helpers import Killed, MemoryLog, kill_after, loop, order, same, weights
+from tests.worlds.cases import Case
+from wmplay import compiling
+from wmplay.compiling import pieces
+from wmplay.core import catalog
+from wmplay.training import world_phase
+from wmplay.training.world_phase import WorldPhase
+from wmplay.worlds.protocol import PhaseSpec
+
+compiler = pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="there is no C++ compiler")
+
+# Squares and adds, with gradients, as a function that may be compiled; says what came of it.
+SMALL = """
+import torch
+from pathlib import Path
+from wmplay import compiling
+
+@compiling.compilable
+def f(x, y):
+    seen.append(torch.compiler.is_compiling())
+    return (x * x + y).sigmoid().sum()
+
+seen = []
+compiling.switch(True, Path({folder!r}))
+x, y = torch.linspace(-1, 1, 8).requires_grad_(), torch.ones(8)
+with torch.no_grad():
+    f(x, y)
+assert seen == [False], seen  # nothing is learned here, nothing is compiled
+total = f(x, y)
+total.backward()
+plain = (x.detach() * x.detach() + y).sigmoid()
+assert abs(float(total.detach()) - float(plain.sum())) < 1e-5
+assert torch.allclose(x.grad, 2 * x.detach() * plain * (1 - plain), atol=1e-6)
+print("failed" if compiling.failed() else "compiled", seen[1:])
+"""
+
+
+@pytest.fixture
+def switched() -> Iterator[None]:
+    yield
+    compiling.switch(False)
+
+
+def run(folder: Path, **env: str) -> str:
+    script = SMALL.format(folder=str(folder))
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, **env}, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 32), (1, 16), (16, 32), (0, 7), (1, 48), (3, 3), (0, 1), (5, 18)])
+def test_pieces_are_all_rows_in_order_and_few_lengths(start: int, stop: int) -> None:
+    """A row left out would be a row that is never learned; each other length is compiled anew."""
+    cut = list(pieces(start, stop))
+    assert list(chain.from_iterable(range(part.start, part.stop) for part in cut)) == list(range(start, stop))
+    assert all(part.stop - part.start <= compiling.ROWS_AT_ONCE for part in cut)
+    assert len({part.stop - part.start for part in cut}) <= 2
+
+
+@compiler
+@pytest.mark.slow
+def test_what_is_compiled_is_right_and_leaves_no_pickle(tmp_path: Path) -> None:
+    """Code is kept for the next time; torch would keep pickles beside it, and load them."""
+    assert run(tmp_path) == "compiled [True]"
+    kinds = {file.suffix for file in tmp_path.rglob("*") if file.is_file()}
+    assert ".so" in kinds
+    assert kinds <= {".so", ".cpp", ".h", ".lock", ".py", ".gch"}
+
+
+@pytest.mark.slow
+def test_without_a_compiler_everything_runs_as_it_is_written(tmp_path: Path) -> None:
+    """Most laptops have none."""
+    assert run(tmp_path, CXX=str(tmp_path / "none")).startswith("failed")
+
+
+@compiler
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "phase"), [("rssm", "joint"), ("vae_mdn", "memory")])
+def test_a_compiled_loss_teaches_the_same(family: str, phase: str, home: Path, switched: None) -> None:
+    case = Case(family)
+    world = case.make()
+    spec = next(spec for spec in world.phases if spec.name == phase)
+    assert spec.compiled
+    segment = case.data(4, spec.length, seed=1)
+    if spec.encoded:
+        flat = world.encode(segment.observation.flatten(0, 1))
+        segment = segment._replace(observation=flat.unflatten(0, segment.reward.shape))
+
+    def taught() -> dict[str, torch.Tensor]:
+        world.train().zero_grad()
+        loss, _ = world.loss(segment, phase, torch.Generator().manual_seed(0))
+        loss.backward()
+        found = {name: p.grad.clone() for name, p in world.named_parameters() if p.grad is not None}
+        return {"loss": loss.detach(), **found}
+
+    taught()  # what runs along in training, like the rewards' scale, now knows this segment
+    expected = taught()
+    compiling.switch(True, home / "compiled")
+    found = taught()
+    assert not compiling.failed()
+    assert list((home / "compiled").rglob("*.so"))
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def families() -> list[tuple[str, PhaseSpec]]:
+    found = []
+    for family in catalog.FAMILIES:
+        found += [(family.name, spec) for spec in Case(family.name).make().phases if spec.compiled]
+    return found
+
+
+def test_some_phases_may_be_compiled() -> None:
+    assert {(name, spec.name) for name, spec in families()} == {("rssm", "joint"), ("vae_mdn", "memory")}
+
+
+@pytest.mark.parametrize(("minutes", "wanted"), [(5.0, False), (60.0, True)])
+def test_only_long_phases_are_compiled(
+    home: Path, monkeypatch: pytest.MonkeyPatch, switched: None, minutes: float, wanted: bool
+) -> None:
+    """In a run of minutes the compiling would cost more than it brings."""
+    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=minutes, precision="auto")
+    running = loop(path, settings)
+    phase = next(p for p in running.phases if isinstance(p, WorldPhase))
+    monkeypatch.setattr(WorldPhase, "_trial", lambda _self, tried: 1.0 if tried.compiled else 2.0)
+    kill_after(running, "joint", 0)
+    with pytest.raises(Killed):
+        running.run()
+    assert phase.precision.compiled is wanted
+
+
+def test_a_phase_that_could_not_be_compiled_is_not(home: Path, monkeypatch: pytest.MonkeyPatch, switched: None) -> None:
+    """It would be measured as it is written, and by chance seem faster."""
+    monkeypatch.setattr(compiling._Switch, "failed", True)
+    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=60.0, precision="auto")
+    log = MemoryLog()
+    running = loop(path, settings, log)
+    phase = next(p for p in running.phases if isinstance(p, WorldPhase))
+    kill_after(running, "joint", 1)
+    with pytest.raises(Killed):
+        running.run()
+    assert any("compiling parts of the model" in text for text in log.events)
+    assert not phase.precision.compiled
+
+
+@compiler
+@pytest.mark.slow
+def test_a_resumed_compiled_run_equals_an_unbroken_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch, switched: None
+) -> None:
+    """Else a user's model would depend on when the power went."""
+    monkeypatch.setattr(world_phase, "WORTH_COMPILING", 0.0)
+    trial = WorldPhase._trial
+    monkeypatch.setattr(WorldPhase, "_trial", lambda self, tried: trial(self, tried) / (100 if tried.compiled else 1))
+    whole, settings = order("grid_world", "rssm", "whole", steps=600, checkpoint_every=0.0, precision="auto")
+    assert loop(whole, settings).run() == "done"
+    broken, settings = order("grid_world", "rssm", "broken", steps=600, checkpoint_every=0.0, precision="auto")
+    first = loop(broken, settings)
+    kill_after(first, "joint", 5)
+    with pytest.raises(Killed):
+        first.run()
+    phase = next(p for p in first.phases if isinstance(p, WorldPhase))
+    assert phase.precision.compiled
+    assert loop(broken, settings).run() == "done"
+    assert same(weights(whole), weights(broken))
