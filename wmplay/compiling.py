@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,26 +23,39 @@ R = TypeVar("R")
 ROWS_AT_ONCE = 8
 
 
-class _Switch:
-    """on: whether marked functions run compiled. failed: whether that could not be done in this process."""
+class _Switch(threading.local):
+    """on: whether marked functions run compiled in this thread."""
 
     on = False
+
+
+class _Trouble:
+    """failed: whether something could not be compiled in this process."""
+
     failed = False
 
 
-def switch(on: bool, folder: Path | None = None) -> None:
-    """Let marked functions run compiled from now on, where gradients are kept; or as they are written.
+_switch = _Switch()
 
-    folder: where compiled code is kept for the next time; a temporary one if it is not given.
-    """
-    _Switch.on = on
-    if folder is not None:
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)  # torch sets it itself as soon as it is imported
+
+@contextmanager
+def allowed(on: bool = True) -> Iterator[None]:
+    """Within it marked functions run compiled, where gradients are kept, or as they are written; in this thread."""
+    before, _switch.on = _switch.on, on
+    try:
+        yield
+    finally:
+        _switch.on = before
+
+
+def keep_in(folder: Path) -> None:
+    """Keep compiled code there for the next time."""
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
 
 
 def failed() -> bool:
     """Whether something could not be compiled here, for want of a compiler perhaps; since then nothing is."""
-    return _Switch.failed
+    return _Trouble.failed
 
 
 def compilable(function: Callable[P, R]) -> Callable[P, R]:
@@ -50,14 +65,14 @@ def compilable(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         nonlocal made
-        if not _Switch.on or _Switch.failed or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if not _switch.on or _Trouble.failed or not torch.is_grad_enabled() or torch.compiler.is_compiling():
             return function(*args, **kwargs)
         try:
             if made is None:
                 made = _compiled(function)
             return made(*args, **kwargs)
         except Exception:  # noqa: BLE001 - whatever is wrong with the function itself shows in the next line but one
-            _Switch.failed = True
+            _Trouble.failed = True
             return function(*args, **kwargs)
 
     return call

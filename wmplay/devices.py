@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar
 
@@ -82,13 +82,14 @@ class Precision:
         if self.compiled:
             from wmplay.core import paths
 
-            compiling.switch(True, paths.cache_dir() / "compiled")
-        else:
-            compiling.switch(False)
+            compiling.keep_in(paths.cache_dir() / "compiled")
 
-    def autocast(self, device: Device) -> AbstractContextManager[Any]:
+    @contextmanager
+    def autocast(self, device: Device) -> Iterator[None]:
         """The context in which losses are computed."""
-        return torch.autocast(device.name, torch.bfloat16) if self.bf16 else nullcontext()
+        rounded = torch.autocast(device.name, torch.bfloat16) if self.bf16 else nullcontext()
+        with rounded, compiling.allowed(self.compiled):
+            yield
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -66,6 +66,9 @@ class Loop:
             self._tick = self._clock()
             phase.budget = granted if resumed is not None else self.budget.grant(number, self.standing.active)
             phase.used = used if resumed is not None else 0.0
+            # Getting ready may take a minute, in which the last phase's figure would stand there.
+            left = self.budget.seconds_left(number, self.standing.active) if phase.budget is not None else None
+            self.log.pulse(seconds_left=left)
             phase.start(self.shop)
             try:
                 if resumed is not None:

@@ -94,17 +94,15 @@ class Workshop:
         if asked == "float32":
             return plain
         self.say("measuring which precision is fastest on this machine")
-        if not threads:
-            key = f"{self.info.family} {work}"
-            found = fastest(self.device, key, trial)
-            if not compiled:
-                return found
-            self.say("compiling parts of the model, to see whether they are faster so; this takes a minute or two")
-            return fastest(self.device, f"{key} compiled", trial, (found, dataclasses.replace(found, compiled=True)))
-        numbers = sorted({1, threads})
-        options = [dataclasses.replace(p, threads=n) for p in candidates(self.device) for n in numbers]
-        tried = tuple(dict.fromkeys((plain, *options)))
-        return fastest(self.device, f"{self.info.family} {work} on {threads}", trial, tried)
+        key, tried = f"{self.info.family} {work}", candidates(self.device)
+        if threads:
+            options = [dataclasses.replace(p, threads=n) for p in tried for n in sorted({1, threads})]
+            key, tried = f"{key} on {threads}", tuple(dict.fromkeys((plain, *options)))
+        found = fastest(self.device, key, trial, tried)
+        if not compiled:
+            return found
+        self.say("compiling parts of the model, to see whether they are faster so; this takes a minute or two")
+        return fastest(self.device, f"{key} compiled", trial, (found, dataclasses.replace(found, compiled=True)))
 
     def datasets(self) -> list[Dataset]:
         """The training data. Raises WmplayError if a dataset has gone."""
