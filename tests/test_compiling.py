@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from wmplay.core import catalog
 from wmplay.training import world_phase
 from wmplay.training.world_phase import WorldPhase
 
-compiler = pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="there is no C++ compiler")
+compiler = pytest.mark.skipif(not compiling.possible(), reason="there is no C++ compiler")
 
 # Squares and adds, with gradients, as a function that may be compiled; says what came of it.
 SMALL = """
@@ -78,6 +79,13 @@ def test_what_is_compiled_is_right_and_leaves_no_pickle(tmp_path: Path) -> None:
     assert kinds <= {".so", ".cpp", ".h", ".lock", ".py", ".gch"}
 
 
+def test_the_doctor_tells_what_a_compiler_would_bring(
+    home: Path, run_cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", str(home / "none"))
+    assert "no C++ compiler" in run_cli("doctor").stdout
+
+
 @pytest.mark.slow
 def test_without_a_compiler_everything_runs_as_it_is_written(tmp_path: Path) -> None:
     """Most laptops have none."""
@@ -124,11 +132,12 @@ def test_which_phases_may_be_compiled() -> None:
     assert marked == {("rssm", "joint"), ("vae_mdn", "memory")}
 
 
-@pytest.mark.parametrize(("minutes", "wanted"), [(5.0, False), (60.0, True)])
-def test_only_long_phases_are_compiled(
-    home: Path, monkeypatch: pytest.MonkeyPatch, minutes: float, wanted: bool
+@pytest.mark.parametrize(("minutes", "there", "wanted"), [(5.0, True, False), (60.0, True, True), (60.0, False, False)])
+def test_only_long_phases_are_compiled_and_only_by_a_compiler(
+    home: Path, monkeypatch: pytest.MonkeyPatch, minutes: float, there: bool, wanted: bool
 ) -> None:
     """In a run of minutes the compiling would cost more than it brings."""
+    monkeypatch.setattr(compiling, "possible", lambda: there)
     path, settings = order("grid_world", "rssm", "x", steps=None, minutes=minutes, precision="auto")
     running = loop(path, settings)
     phase = next(p for p in running.phases if isinstance(p, WorldPhase))
@@ -141,6 +150,7 @@ def test_only_long_phases_are_compiled(
 
 def test_a_phase_that_could_not_be_compiled_is_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be measured as it is written, and by chance seem faster."""
+    monkeypatch.setattr(compiling, "possible", lambda: True)
     monkeypatch.setattr(compiling._Trouble, "failed", True)
     path, settings = order("grid_world", "rssm", "x", steps=None, minutes=60.0, precision="auto")
     log = MemoryLog()

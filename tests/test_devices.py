@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,9 @@ def test_a_spoilt_memory_is_only_measured_again(home: Path) -> None:
     assert len(json.loads(file.read_text())) == 1
     file.write_text("{half a")
     assert fastest(resolve("cpu"), "work", lambda tried: 2.0 if tried.bf16 else 1.0, (PLAIN, ROUNDED)) == PLAIN
+
+
+def test_what_cannot_be_done_is_tried_again_next_time(home: Path) -> None:
+    """A compiler that is installed later would never be used."""
+    assert fastest(resolve("cpu"), "work", lambda tried: math.inf if tried.bf16 else 2.0, (PLAIN, ROUNDED)) == PLAIN
+    assert fastest(resolve("cpu"), "work", lambda tried: 1.0 if tried.bf16 else 2.0, (PLAIN, ROUNDED)) == ROUNDED

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,8 +54,14 @@ def keep_in(folder: Path) -> None:
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
 
 
+def possible() -> bool:
+    """Whether there is a C++ compiler that torch would find, by the variable CXX or by its usual names."""
+    named = os.environ.get("CXX")
+    return any(shutil.which(name) for name in ((named,) if named else ("g++", "clang++", "cl")))
+
+
 def failed() -> bool:
-    """Whether something could not be compiled here, for want of a compiler perhaps; since then nothing is."""
+    """Whether something could not be compiled here, for want of Python's headers perhaps; since then nothing is."""
     return _Trouble.failed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -122,7 +123,8 @@ def fastest(
 ) -> Precision:
     """The precision with the shortest trial, remembered for this machine under `key`.
 
-    seconds: runs a short piece of the real work under a precision and returns what it took. Anything but the plain
+    seconds: runs a short piece of the real work under a precision and returns what it took, or infinity where it cannot
+    be done. Anything but the plain
     float32 must win by a tenth, since it costs exactness.
     """
     from filelock import FileLock
@@ -142,8 +144,8 @@ def fastest(
         near = min(took) * _NEAR
         took = [min(old, seconds(option)) if old <= near else old for old, option in zip(took, options, strict=True)]
     best = min(range(len(options)), key=lambda i: took[i] * (1.0 if i else 0.9))
-    if _busy():
-        return options[best]  # good for this run, but no fact about the machine
+    if _busy() or math.inf in took:
+        return options[best]  # good for this run, but no fact about the machine: what is missing may come
     with FileLock(str(file) + ".lock"):
         atomic.write_json(file, {**_read(file), full: options[best].to_json()})
     return options[best]

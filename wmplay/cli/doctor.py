@@ -76,6 +76,16 @@ def _device() -> Check:
     return Check("device", "ok", label)
 
 
+def _compiler() -> Check:
+    from wmplay.compiling import possible
+
+    if possible():
+        return Check("compiler", "ok", "long trainings may be compiled")
+    return Check(
+        "compiler", "note", "no C++ compiler", "with one (g++, clang++) long trainings of some families are faster"
+    )
+
+
 def _display() -> Check:
     if sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         return Check("display", "ok", "windows can open")
@@ -127,7 +137,7 @@ def _slots() -> Check:
 
 
 CHECKS: tuple[Callable[[], Check], ...] = (
-    _python, _packages, _pygame, _device, _display, _terminal, _home, _games, _slots,
+    _python, _packages, _pygame, _device, _compiler, _display, _terminal, _home, _games, _slots,
 )  # fmt: skip
 
 

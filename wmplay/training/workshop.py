@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wmplay import games
+from wmplay import compiling, games
 from wmplay.core import paths
 from wmplay.core.catalog import Game
 from wmplay.core.episodes import Dataset, find_dataset
@@ -99,7 +99,7 @@ class Workshop:
             options = [dataclasses.replace(p, threads=n) for p in tried for n in sorted({1, threads})]
             key, tried = f"{key} on {threads}", tuple(dict.fromkeys((plain, *options)))
         found = fastest(self.device, key, trial, tried)
-        if not compiled:
+        if not (compiled and compiling.possible()):
             return found
         self.say("compiling parts of the model, to see whether they are faster so; this takes a minute or two")
         return fastest(self.device, f"{key} compiled", trial, (found, dataclasses.replace(found, compiled=True)))
