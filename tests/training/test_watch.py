@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.training.helpers import order
+from tests.training.helpers import Killed, MemoryLog, kill_after, loop, order
 from wmplay.core.jobs import JobInfo
 from wmplay.core.runs import RunStore
 from wmplay.training.watch import figures
+from wmplay.training.workshop import Workshop
+from wmplay.training.world_phase import WorldPhase
 
 LOSSES = {"loss": 0.9948, "reconstruction": 0.03265, "nll": 0.9869, "kl": 15.49, "reward": 0.004104}
 
@@ -44,3 +46,22 @@ def test_speed_and_time_left_stay_in_view(job: JobInfo, room: int) -> None:
 def test_a_sliver_of_a_terminal_gets_what_fits(job: JobInfo) -> None:
     assert figures(job, 12) == "loss 0.9948…"
     assert "reward 0.004104" in figures(job)
+
+
+def test_a_phase_that_gets_ready_shows_its_own_time_left(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling takes a minute or two, in which the job seemed to have the collecting's last five seconds left."""
+    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=30.0)
+    log = MemoryLog()
+    running = loop(path, settings, log)
+    shown: list[float] = []
+    start = WorldPhase.start
+
+    def starting(phase: WorldPhase, shop: Workshop, threads: int = 0) -> None:
+        shown.append(log.fields["seconds_left"])
+        start(phase, shop, threads)
+
+    monkeypatch.setattr(WorldPhase, "start", starting)
+    kill_after(running, "joint", 0)
+    with pytest.raises(Killed):
+        running.run()
+    assert 25 * 60 < shown[0] <= 30 * 60
