@@ -18,8 +18,10 @@ from tests.worlds.cases import Case
 from wmplay import compiling
 from wmplay.compiling import pieces
 from wmplay.core import catalog
+from wmplay.devices import Precision
 from wmplay.training import world_phase
 from wmplay.training.world_phase import WorldPhase
+from wmplay.worlds.protocol import World
 
 compiler = pytest.mark.skipif(not compiling.possible(), reason="there is no C++ compiler")
 
@@ -86,7 +88,6 @@ def test_the_doctor_tells_what_a_compiler_would_bring(
     assert "no C++ compiler" in run_cli("doctor").stdout
 
 
-@pytest.mark.slow
 def test_without_a_compiler_everything_runs_as_it_is_written(tmp_path: Path) -> None:
     """Most laptops have none."""
     assert run(tmp_path, CXX=str(tmp_path / "none")).startswith("failed")
@@ -181,3 +182,45 @@ def test_a_resumed_compiled_run_equals_an_unbroken_one(home: Path, monkeypatch: 
     assert phase.precision.compiled
     assert loop(broken, settings).run() == "done"
     assert same(weights(whole), weights(broken))
+
+
+def test_a_run_resumed_without_a_compiler_goes_on_and_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moved to another machine, a training must neither stop nor claim what is not so."""
+    monkeypatch.setattr(compiling, "possible", lambda: True)
+    monkeypatch.setattr(WorldPhase, "_trial", lambda _self, tried: 1.0 if tried.compiled else 2.0)
+    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=60.0, precision="auto", checkpoint_every=0.0)
+    running = loop(path, settings)
+    kill_after(running, "joint", 0)
+    with pytest.raises(Killed):
+        running.run()
+    monkeypatch.setattr(compiling._Trouble, "failed", True)
+    log = MemoryLog()
+    again = loop(path, settings, log)
+    kill_after(again, "joint", 2)
+    with pytest.raises(Killed):
+        again.run()
+    phase = next(p for p in again.phases if isinstance(p, WorldPhase))
+    assert phase.count == 2
+    assert not phase.precision.compiled
+    assert any("cannot be here" in text for text in log.events)
+
+
+def test_a_gradient_that_cannot_be_compiled_is_no_end(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows only when it is taken, when the loss has long come out right."""
+    monkeypatch.setattr(compiling, "possible", lambda: True)
+    monkeypatch.setattr(compiling._Trouble, "failed", False)
+    few_steps = WorldPhase._few_steps
+
+    def breaking(phase: WorldPhase, tried: Precision, world: World) -> float:
+        if tried.compiled:
+            raise RuntimeError("no backward")
+        return few_steps(phase, tried, world)
+
+    monkeypatch.setattr(WorldPhase, "_few_steps", breaking)
+    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=60.0, precision="auto")
+    running = loop(path, settings)
+    kill_after(running, "joint", 1)
+    with pytest.raises(Killed):
+        running.run()
+    phase = next(p for p in running.phases if isinstance(p, WorldPhase))
+    assert not phase.precision.compiled

@@ -60,6 +60,11 @@ def possible() -> bool:
     return any(shutil.which(name) for name in ((named,) if named else ("g++", "clang++", "cl")))
 
 
+def give_up() -> None:
+    """Compile nothing more in this process."""
+    _Trouble.failed = True
+
+
 def failed() -> bool:
     """Whether something could not be compiled here, for want of Python's headers perhaps; since then nothing is."""
     return _Trouble.failed
@@ -79,7 +84,7 @@ def compilable(function: Callable[P, R]) -> Callable[P, R]:
                 made = _compiled(function)
             return made(*args, **kwargs)
         except Exception:  # noqa: BLE001 - whatever is wrong with the function itself shows in the next line but one
-            _Trouble.failed = True
+            give_up()
             return function(*args, **kwargs)
 
     return call

@@ -152,11 +152,12 @@ def test_a_task_outlives_the_dashboard_and_is_known_again(tmp_path, monkeypatch)
     monkeypatch.setattr(tasks_module, "argv", lambda args: [sys.executable, "-c", code])
     store = TaskStore(tmp_path)
     key = store.start("collect", ("collect", "grid_world"))
-    reopened = TaskStore(tmp_path)
-    row = wait_for(reopened, key, "running")
     child = store._children[key]
-    child.kill()
-    child.wait()
+    try:
+        row = wait_for(TaskStore(tmp_path), key, "running")
+    finally:
+        child.kill()
+        child.wait()
     assert wait_for(store, key, "failed").title == row.title == "collect"
 
 

@@ -75,7 +75,7 @@ def _phase(shop: Workshop, spec: PhaseSpec, seconds: float, compiled: bool) -> R
     threads = torch.get_num_threads()
     device = shop.device
     phase = WorldPhase(spec, None)
-    phase.budget = WORTH_COMPILING if compiled else WORTH_COMPILING / 2
+    phase.budget = WORTH_COMPILING if compiled else WORTH_COMPILING / 2  # a long phase or a short one
     phase.start(shop)
     arrays = encode_all(shop) if spec.encoded else None
     source = Source(shop.datasets(), spec, 0, device, arrays)

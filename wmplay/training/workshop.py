@@ -99,7 +99,7 @@ class Workshop:
             options = [dataclasses.replace(p, threads=n) for p in tried for n in sorted({1, threads})]
             key, tried = f"{key} on {threads}", tuple(dict.fromkeys((plain, *options)))
         found = fastest(self.device, key, trial, tried)
-        if not (compiled and compiling.possible()):
+        if not (compiled and compiling.possible() and self.device.name != "mps"):  # torch's is a trial version there
             return found
         self.say("compiling parts of the model, to see whether they are faster so; this takes a minute or two")
         return fastest(self.device, f"{key} compiled", trial, (found, dataclasses.replace(found, compiled=True)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import time
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ class WorldPhase(Phase):
 
     def start(self, shop: Workshop, threads: int = 0) -> None:
         """threads: as many and no others; 0 for whatever is fastest."""
-        self._world, self._device = shop.world, shop.device
+        self._world, self._device, self._say = shop.world, shop.device, shop.say
         self._world.requires_grad_(False)
         self._modules = [shop.world.get_submodule(name) for name in self.spec.modules]
         self._parameters = [p for module in self._modules for p in module.parameters()]
@@ -73,8 +74,20 @@ class WorldPhase(Phase):
             parameter.requires_grad_(True)
 
     def _trial(self, precision: Precision) -> float:
-        """Seconds of the fastest of a few training steps on a copy of the world; nothing of the run is touched."""
-        world, keep = copy.deepcopy(self._world), self._source.state()
+        """Seconds of the fastest of a few training steps on a copy of the world, infinity if they cannot be compiled as
+        the precision wants; nothing of the run is touched."""
+        keep, took = self._source.state(), math.inf
+        try:
+            took = self._few_steps(precision, copy.deepcopy(self._world))
+        except Exception:
+            if not precision.compiled:
+                raise
+            compiling.give_up()  # a gradient that cannot be compiled shows only when it is taken
+        self._source.load_state(keep)
+        return math.inf if precision.compiled and compiling.failed() else took
+
+    def _few_steps(self, precision: Precision, world: World) -> float:
+        """Seconds of the fastest of a few steps of this world, which they teach next to nothing."""
         generator = torch.Generator(self._device.torch).manual_seed(0)
         parameters = [p for name in self.spec.modules for p in world.get_submodule(name).parameters()]
         precision.apply()
@@ -97,8 +110,7 @@ class WorldPhase(Phase):
                 best = min(best, time.perf_counter() - begin)
             if repeat and time.perf_counter() - started > 1.0:
                 break
-        self._source.load_state(keep)
-        return math.inf if precision.compiled and compiling.failed() else best
+        return best
 
     def _apply(self) -> None:
         self._precision.apply()
@@ -150,6 +162,10 @@ class WorldPhase(Phase):
         segment = self._source.next()
         with self._precision.autocast(self._device):
             loss, metrics = world.loss(segment, self.name, self._generator)
+        if self._precision.compiled and compiling.failed():
+            # Resumed where there is no compiler: what follows, checkpoints too, says how it is really computed.
+            self._precision = dataclasses.replace(self._precision, compiled=False)
+            self._say("parts of the model were compiled before and cannot be here: going on with them as they are")
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.spec.clip, foreach=True)

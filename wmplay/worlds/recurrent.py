@@ -108,7 +108,7 @@ def draw(log_share: Tensor, chance: Tensor | None, temperature: float = 1.0) -> 
     """One-hot float32 [N, S·K] drawn from log-probabilities [N, S, K] by as many numbers drawn evenly from 0 to 1;
     without them the most likely classes.
 
-    With straight-through gradients (Bengio et al. 2013), as the likelihood's own.
+    temperature: more than 0. With straight-through gradients (Bengio et al. 2013), as the likelihood's own.
     """
     scores = log_share
     if chance is not None:

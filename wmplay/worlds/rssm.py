@@ -128,7 +128,7 @@ class Rssm(World):
         flat = segment.observation.flatten(0, 1)
         if self.training and self.observation.kind == "vector":
             self.scale.learn(flat[segment.mask.flatten()])
-        elif self.training and not self.foreground.settled:
+        elif self.training and not self.foreground.settled:  # else not even the batch need be copied
             self.foreground.learn(flat[segment.mask.flatten()])
         change = transitions(segment.first, segment.mask)
         seen = self._see(flat).unflatten(0, (batch, length))
