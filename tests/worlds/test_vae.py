@@ -9,10 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from wmplay.bench.plain import plain_world
 from wmplay.bench.plain_vae import PlainVae
 from wmplay.worlds.blocks import to_uint8
 from wmplay.worlds.strided import patched, unpatched
 from wmplay.worlds.vae import DECODED_AT_ONCE, Vae
+
+from .cases import Case
 
 
 def in_training(vae: Vae, latent: Tensor) -> Tensor:
@@ -110,3 +113,24 @@ def test_patches_hold_the_frame(side: int, shape: tuple[int, ...]) -> None:
     first = frames[:, :side, :side].flatten(1)
     assert torch.equal(patches[:, 0, 0], first)
     assert torch.equal(unpatched(patches, side), frames)
+
+
+def test_the_plain_memory_of_the_bench_computes_the_same() -> None:
+    """Else the training ratio would compare two different models."""
+    case = Case("vae_mdn")
+    world = case.make()
+    spec = next(spec for spec in world.phases if spec.name == "memory")
+    segment = case.data(4, spec.length)
+    flat = world.encode(segment.observation.flatten(0, 1)).unflatten(0, segment.reward.shape)
+    segment = segment._replace(observation=flat)
+    found = []
+    for model in (world, plain_world(world)):
+        model.requires_grad_(True)
+        loss, _ = model.loss(segment, "memory", torch.Generator().manual_seed(0))
+        loss.backward()
+        found.append(
+            [loss.detach(), *(p.grad for p in model.get_submodule("memory").parameters() if p.grad is not None)]
+        )
+    assert len(found[0]) == len(found[1]) > 5
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
