@@ -72,7 +72,10 @@ def test_mixture_likelihood_is_that_of_its_gaussians() -> None:
     target = torch.tensor([[0.3, 0.2]])
     parts = [torch.distributions.Normal(mean[0, k], deviation[0, k]).log_prob(target[0]).sum().exp() for k in (0, 1)]
     expected = -torch.log(0.25 * parts[0] + 0.75 * parts[1])
-    torch.testing.assert_close(Mixture(weight, mean, deviation.log()).nll(target)[0], expected)
+    present = torch.tensor([[0.1, -0.4]])
+    mixture = Mixture(present, weight + 2.0, mean - present, deviation.log())
+    torch.testing.assert_close(mixture.nll(target)[0], expected)
+    torch.testing.assert_close(mixture.average(), torch.tensor([[0.75, -0.75]]))
 
 
 def test_the_first_row_of_a_segment_is_never_a_target() -> None:

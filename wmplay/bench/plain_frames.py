@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.worlds.frame_nets import PATCH, ChannelNorm, FrameDecoder, FrameEncoder
-from wmplay.worlds.memory import Memory, plain_cell
+from wmplay.worlds.memory import Memory
 from wmplay.worlds.recurrent import BlockGru, Dense
 
 
@@ -77,7 +77,9 @@ class PlainMemory(Memory):
     """The LSTM with torch's own gradient."""
 
     def advance(self, projected: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        return plain_cell(projected + self.recurrent(hidden), cell)
+        enter, forget, candidate, leave = (projected + self.recurrent(hidden)).chunk(4, dim=-1)
+        after = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(candidate)
+        return torch.sigmoid(leave) * torch.tanh(after), after
 
 
 def plain_part(module: nn.Module) -> nn.Module | None:

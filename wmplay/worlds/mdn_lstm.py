@@ -6,10 +6,12 @@ Shapes: B batch, T time, Z latent, A encoded action, H hidden.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.compiling import compilable, pieces
-from wmplay.worlds.memory import Memory
+from wmplay.worlds.kept import Kept
+from wmplay.worlds.memory import Joined, Memory
 from wmplay.worlds.mixture import Mixture, MixtureHead
 from wmplay.worlds.rewards import RewardScale
 
@@ -24,11 +26,31 @@ class MdnLstm(nn.Module):
         self.reward = nn.Linear(hidden_size, 1)
         self.rewards = RewardScale()
         self.end = nn.Linear(hidden_size, 1)
+        self.kept = Kept()
+
+    def read(self, latent: Tensor, action: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """The memory after one step: (z, a, h) -> h' and its cell."""
+        return self.lstm.read(torch.cat((latent, action), dim=-1), hidden, cell)
 
     def advance(self, latent: Tensor, action: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Mixture, Tensor, Tensor]:
         """One step: (z, a, h) -> the mixture over z', and the memory after it."""
-        hidden, cell = self.lstm.advance(self.lstm.project(torch.cat((latent, action), dim=-1)), hidden, cell)
+        hidden, cell = self.read(latent, action, hidden, cell)
         return self.mixture(hidden, latent), hidden, cell
+
+    def outcome(self, memory: Tensor, latent: Tensor) -> tuple[Mixture, Tensor, Tensor]:
+        """Of a memory [B, H] and the latent before it: the mixture over z', the reward, and the end's logit [B]."""
+        heads = (self.mixture.linear, self.reward, self.end)
+        if self.kept.usable():
+            joined = self.kept.of([part for head in heads for part in (head.weight, head.bias)], self._joined)
+            said = F.linear(memory, joined.weight, joined.bias).float()
+        else:
+            said = torch.cat([head(memory).float() for head in heads], dim=-1)
+        mixture, reward, end = said.split((said.shape[-1] - 2, 1, 1), dim=-1)
+        return self.mixture.read(mixture, latent), self.rewards.restore(reward.squeeze(-1)), end.squeeze(-1)
+
+    def _joined(self) -> Joined:
+        heads = (self.mixture.linear, self.reward, self.end)
+        return Joined(torch.cat([head.weight for head in heads]), torch.cat([head.bias for head in heads]))
 
     def read_on(
         self, real: Tensor, action: Tensor, valid: Tensor, keep: Tensor, open_loop: int

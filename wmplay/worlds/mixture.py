@@ -18,21 +18,26 @@ LOG_DEVIATION = (-5.0, 2.0)
 
 
 class Mixture(NamedTuple):
-    """log_weight [N, K], normalised; mean, log_deviation [N, K, Z]. One choice of component for the whole latent."""
+    """A density over the latent that follows `present` [N, Z]. One choice of component for the whole latent.
 
-    log_weight: Tensor
-    mean: Tensor
+    weight [N, K]: logits; change [N, K, Z]: a component's mean, less the present; log_deviation [N, K, Z], unclipped.
+    """
+
+    present: Tensor
+    weight: Tensor
+    change: Tensor
     log_deviation: Tensor
 
     def nll(self, target: Tensor) -> Tensor:
         """−log p(target) in nats [N] for targets [N, Z] (Bishop 1994, eq. 23)."""
-        scaled = (target.unsqueeze(-2) - self.mean) * torch.exp(-self.log_deviation)
-        log_density = -0.5 * scaled.square() - self.log_deviation - 0.5 * math.log(2.0 * math.pi)
-        return -torch.logsumexp(self.log_weight + log_density.sum(-1), dim=-1)
+        log_deviation = self.log_deviation.clamp(*LOG_DEVIATION)
+        scaled = ((target - self.present).unsqueeze(-2) - self.change) * torch.exp(-log_deviation)
+        log_density = -0.5 * scaled.square() - log_deviation - 0.5 * math.log(2.0 * math.pi)
+        return -torch.logsumexp(torch.log_softmax(self.weight, dim=-1) + log_density.sum(-1), dim=-1)
 
     def average(self) -> Tensor:
         """The mixture's mean [N, Z]."""
-        return (self.log_weight.exp().unsqueeze(-1) * self.mean).sum(-2)
+        return self.present + (torch.softmax(self.weight, dim=-1).unsqueeze(-1) * self.change).sum(-2)
 
     def sample(self, generator: torch.Generator | None, temperature: float) -> Tensor:
         """One draw [N, Z]; weights sharpened and deviations shrunk as in Ha and Schmidhuber 2018 (√τ on σ).
@@ -41,11 +46,11 @@ class Mixture(NamedTuple):
         """
         if temperature == 0.0:
             return self.average()
-        chosen = sample_index(self.log_weight, generator, temperature)
-        index = chosen[..., None, None].expand(*chosen.shape, 1, self.mean.shape[-1])
-        mean = self.mean.gather(-2, index).squeeze(-2)
-        deviation = torch.exp(self.log_deviation.gather(-2, index).squeeze(-2))
-        return mean + math.sqrt(temperature) * deviation * noise_like(mean, generator)
+        chosen = sample_index(self.weight, generator, temperature)
+        index = chosen[..., None, None].expand(*chosen.shape, 1, self.present.shape[-1])
+        mean = self.present + self.change.gather(-2, index).squeeze(-2)
+        deviation = self.log_deviation.gather(-2, index).squeeze(-2).clamp(*LOG_DEVIATION).exp()
+        return torch.addcmul(mean, deviation, noise_like(mean, generator), value=math.sqrt(temperature))
 
 
 class MixtureHead(nn.Module):
@@ -58,11 +63,10 @@ class MixtureHead(nn.Module):
 
     def forward(self, memory: Tensor, present: Tensor) -> Mixture:
         """memory [N, H], present [N, Z] -> Mixture of float32."""
+        return self.read(self.linear(memory).float(), present)
+
+    def read(self, said: Tensor, present: Tensor) -> Mixture:
+        """The same of what the layer said, [N, K·(1 + 2Z)]."""
         k, z = self.mixtures, self.latent_size
-        weight, change, deviation = self.linear(memory).float().split((k, k * z, k * z), dim=-1)
-        shape = (*weight.shape[:-1], k, z)
-        return Mixture(
-            torch.log_softmax(weight, dim=-1),
-            present.unsqueeze(-2) + change.reshape(shape),
-            deviation.reshape(shape).clamp(*LOG_DEVIATION),
-        )
+        weight, change, log_deviation = said.split((k, k * z, k * z), dim=-1)
+        return Mixture(present, weight, change.unflatten(-1, (k, z)), log_deviation.unflatten(-1, (k, z)))

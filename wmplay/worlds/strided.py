@@ -33,8 +33,13 @@ def patched(frames: Tensor, side: int) -> Tensor:
 def unpatched(patches: Tensor, side: int) -> Tensor:
     """[N, H/P, W/P, P·P·C] -> [N, H, W, C], a copy; the way back."""
     n, height, width, size = patches.shape
-    pixels = patches.unflatten(-1, (side, side, size // side**2)).transpose(2, 3)
-    return pixels.reshape(n, height * side, width * side, -1)
+    rows = patches.unflatten(-1, (side, size // side))
+    wide = _WIDE.get(side)
+    if wide is not None and patches.dtype == torch.uint8:
+        moved = rows.contiguous().view(wide).transpose(2, 3).contiguous().view(torch.uint8)
+    else:
+        moved = rows.transpose(2, 3)
+    return moved.reshape(n, height * side, width * side, -1)
 
 
 def down_weight(weight: Tensor) -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.worlds.blocks import computed_in, full_precision, kl_to_standard, sample_normal
+from wmplay.worlds.blocks import computed_in, kl_to_standard, sample_normal
+from wmplay.worlds.kept import Kept
 from wmplay.worlds.strided import (
     PaintError,
     Windows,
@@ -24,10 +25,12 @@ DECODED_AT_ONCE = 64
 
 
 class Painter(NamedTuple):
-    """The decoder's weights as its layers use them: of the joined linear layer, and of the two last layers."""
+    """The decoder's weights as its layers use them: of the joined linear layer, and of the three that paint."""
 
     joined: Tensor  # [100·c, Z]
     joined_bias: Tensor
+    first: Tensor  # [4·c, 2·c, 5, 5]
+    first_bias: Tensor
     middle: Tensor  # [4·c, 2·c, 3, 3]
     middle_bias: Tensor
     last: Tensor  # [48, 4·c, 2, 2]
@@ -55,10 +58,10 @@ class Vae(nn.Module):
         self.to_latent = nn.Linear(4 * 8 * c, 2 * latent_size)
         self.from_latent = nn.Linear(latent_size, 32 * c)
         self.seed = nn.Linear(32 * c, 25 * 4 * c)
-        self._kept: tuple[tuple[int, ...], Painter] | None = None
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(a, b, k, stride=2) for a, b, k in ((4 * c, 2 * c, 5), (2 * c, c, 6), (c, 3, 6))
         )
+        self.kept = Kept()
 
     def encode(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [N, 64, 64, 3] -> mean and log-variance, float32 [N, Z]."""
@@ -92,50 +95,31 @@ class Vae(nn.Module):
 
     def _paint(self, latent: Tensor) -> Tensor:
         """[N, Z] -> what becomes a picture by the sigmoid, as patches [N, 16, 16, 48]."""
-        if self.training or torch.is_grad_enabled():
-            self._kept = None  # these weights are being taught, and fused optimisers count no changes
-            painter = self._painter()
-        else:
-            painter = self._keep()
+        painter = self.kept.of(self._taught(), self._painter) if self.kept.usable() else self._painter()
         x = F.relu_(F.linear(latent, painter.joined, painter.joined_bias))
         # Laid out as H W C, so that the next layer finds channels-last memory.
         x = x.reshape(x.shape[0], 5, 5, -1).permute(0, 3, 1, 2)
-        # Their biases apart: inside, oneDNN takes a path that is five times as slow.
-        first = cast(nn.ConvTranspose2d, self.up[0])
-        x = _biased(F.conv_transpose2d(x, first.weight, stride=2), cast(Tensor, first.bias))
-        x = _biased(F.conv2d(x, painter.middle, padding=2), painter.middle_bias)
+        # The biases apart: inside, oneDNN takes a path that is five times as slow; of the second, where it is taught.
+        x = _biased(F.conv_transpose2d(x, painter.first, stride=2), painter.first_bias)
+        if torch.is_grad_enabled():
+            x = _biased(F.conv2d(x, painter.middle, padding=2), painter.middle_bias)
+        else:
+            x = F.relu_(F.conv2d(x, painter.middle, painter.middle_bias, padding=2))
         return F.conv2d(x, painter.last, painter.last_bias, padding=1).permute(0, 2, 3, 1)
 
     def _painter(self) -> Painter:
         seed, start = self.seed, self.from_latent
-        middle, last = cast(nn.ConvTranspose2d, self.up[1]), cast(nn.ConvTranspose2d, self.up[2])
+        first, middle, last = (cast(nn.ConvTranspose2d, layer) for layer in self.up)
         both = seed.weight @ torch.cat((start.weight, start.bias[:, None]), dim=1)
         return Painter(
-            both[:, :-1], both[:, -1] + seed.bias, up_weight(middle.weight), cast(Tensor, middle.bias).repeat(4),
+            both[:, :-1], both[:, -1] + seed.bias, first.weight, cast(Tensor, first.bias),
+            up_weight(middle.weight), cast(Tensor, middle.bias).repeat(4),
             up_patched_weight(last.weight), cast(Tensor, last.bias).repeat(16),
         )  # fmt: skip
 
-    def _keep(self) -> Painter:
-        """The painter's weights, made anew when one of those that they come from has changed."""
-        parts = [p for module in (self.seed, self.from_latent, self.up) for p in module.parameters()]
-        # What is born in inference mode counts no changes, and cannot change outside of it.
-        versions = tuple(0 if part.is_inference() else part._version for part in parts)
-        if self._kept is None or self._kept[0] != versions:
-            # Plain tensors, whatever context asks first: others may copy or keep them.
-            with torch.inference_mode(False), torch.no_grad(), full_precision(self.seed.weight):
-                made = (part.clone(memory_format=torch.preserve_format) for part in self._painter())
-                self._kept = (versions, Painter(*made))
-        return self._kept[1]
-
-    def train(self, mode: bool = True) -> Vae:
-        """As every module; the kept weights do not outlive a stretch of training."""
-        self._kept = None
-        return super().train(mode)
-
-    def _apply(self, *args: Any, **kwargs: Any) -> Vae:
-        """Moved to another device or precision: that is no change that weights count."""
-        self._kept = None
-        return super()._apply(*args, **kwargs)
+    def _taught(self) -> list[Tensor]:
+        """The weights that the painter's come from."""
+        return [part for module in (self.seed, self.from_latent, self.up) for part in module.parameters()]
 
     def loss(
         self, frames: Tensor, tolerance: float, generator: torch.Generator, weights: Tensor | None = None
@@ -155,5 +139,5 @@ class Vae(nn.Module):
 
 
 def _biased(x: Tensor, bias: Tensor) -> Tensor:
-    """relu(x + bias) of [N, C, H, W] and [C], in the type of x."""
-    return F.relu_(x + bias.to(x.dtype)[:, None, None])
+    """relu(x + bias) of [N, C, H, W] and [C], in place and in the type of x."""
+    return F.relu_(x.add_(bias.to(x.dtype)[:, None, None]))

@@ -23,7 +23,6 @@ from wmplay.worlds.blocks import (
 )
 from wmplay.worlds.foreground import Foreground
 from wmplay.worlds.mdn_lstm import MdnLstm
-from wmplay.worlds.mixture import Mixture
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 from wmplay.worlds.vae import Vae
 
@@ -156,11 +155,6 @@ class VaeMdn(World):
         """uint8 frames [N, 64, 64, 3] -> mean and log-variance side by side, float32 [N, 2Z]."""
         return torch.cat(self.vision.encode(observation), dim=-1)
 
-    def _advance(self, state: VaeMdnState, action: Tensor) -> tuple[VaeMdnState, Mixture]:
-        """The memory's step: (z, a, h) → h' and the mixture over z'. `action` is encoded; z stays, to be replaced."""
-        mixture, hidden, cell = self.memory.advance(state.latent, action, state.hidden, state.cell)
-        return VaeMdnState(state.latent, hidden, cell), mixture
-
     def begin(self, context: Segment, generator: torch.Generator | None = None) -> VaeMdnState:  # noqa: ARG002
         batch, rows = context.reward.shape
         latents = self.vision.encode(context.observation.flatten(0, 1))[0].unflatten(0, (batch, rows))
@@ -175,9 +169,9 @@ class VaeMdn(World):
 
     def _read(self, state: VaeMdnState, action: Tensor, latent: Tensor, first: Tensor) -> VaeMdnState:
         """One real row whose frame is already encoded as `latent` [B, Z]."""
-        after, _ = self._advance(state, self.actions(action))
+        hidden, cell = self.memory.read(state.latent, self.actions(action), state.hidden, state.cell)
         keep = (~first).float()[:, None]
-        return VaeMdnState(latent, after.hidden * keep, after.cell * keep)
+        return VaeMdnState(latent, hidden * keep, cell * keep)
 
     def update(self, state: VaeMdnState, action: Tensor, observation: Tensor, first: Tensor) -> VaeMdnState:
         return self._read(state, action, self.vision.encode(observation)[0], first)
@@ -185,10 +179,9 @@ class VaeMdn(World):
     def step(
         self, state: VaeMdnState, action: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> tuple[VaeMdnState, Tensor, Tensor]:
-        after, mixture = self._advance(state, self.actions(action))
-        reward = self.memory.rewards.restore(self.memory.reward(after.hidden).squeeze(-1).float())
-        end = torch.sigmoid(self.memory.end(after.hidden).squeeze(-1).float())
-        return VaeMdnState(mixture.sample(generator, temperature), after.hidden, after.cell), reward, end
+        hidden, cell = self.memory.read(state.latent, self.actions(action), state.hidden, state.cell)
+        mixture, reward, end = self.memory.outcome(hidden, state.latent)
+        return VaeMdnState(mixture.sample(generator, temperature), hidden, cell), reward, torch.sigmoid(end)
 
     def observe(self, state: VaeMdnState) -> Tensor:
         return self.vision.frames(state.latent)

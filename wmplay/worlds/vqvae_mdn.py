@@ -144,7 +144,7 @@ class VqvaeMdn(World):
         before = torch.cat((codes[:, :1], codes[:, :-1]), 1)
         before = torch.where(keep.bool()[..., None], before, codes)
 
-        projected = self._project(codes[:, :-1], action[:, 1:])
+        projected = self.memory.lstm.project(self._inputs(codes[:, :-1], action[:, 1:]))
         hidden, cell = self.memory.lstm.empty(batch, action)
         hiddens = []
         for t in range(1, length):
@@ -168,10 +168,10 @@ class VqvaeMdn(World):
         """codes int64 [..., P] -> their vectors, float32 [..., P, D]."""
         return self.vision.codebook.vectors[codes]
 
-    def _project(self, codes: Tensor, action: Tensor) -> Tensor:
-        """codes [..., P] and encoded action [..., A] -> the LSTM's gates' share [..., 4H]."""
+    def _inputs(self, codes: Tensor, action: Tensor) -> Tensor:
+        """codes [..., P] and encoded action [..., A] -> what the LSTM reads [..., H + A]."""
         read = torch.relu(self.memory.read(self._vectors(codes).flatten(-2)))
-        return self.memory.lstm.project(torch.cat((read, action), dim=-1))
+        return torch.cat((read, action), dim=-1)
 
     def _predict(self, codes: Tensor, before: Tensor, action: Tensor, hidden: Tensor) -> tuple[GridMixture, Tensor]:
         """The mixture over the next grid and the predictor's trunk; codes, before [N, P], action [N, A], h' [N, H]."""
@@ -196,8 +196,8 @@ class VqvaeMdn(World):
 
     def _read(self, state: VqvaeMdnState, action: Tensor, codes: Tensor, first: Tensor) -> VqvaeMdnState:
         """One real row whose frame is already encoded as `codes` [B, P]."""
-        projected = self._project(state.codes, self.actions(action))
-        hidden, cell = self.memory.lstm.advance(projected, state.hidden, state.cell)
+        inputs = self._inputs(state.codes, self.actions(action))
+        hidden, cell = self.memory.lstm.read(inputs, state.hidden, state.cell)
         keep = (~first).float()[:, None]
         before = torch.where(first[:, None], codes, state.codes)
         return VqvaeMdnState(codes, before, hidden * keep, cell * keep)
@@ -209,8 +209,7 @@ class VqvaeMdn(World):
         self, state: VqvaeMdnState, action: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> tuple[VqvaeMdnState, Tensor, Tensor]:
         encoded = self.actions(action)
-        projected = self._project(state.codes, encoded)
-        hidden, cell = self.memory.lstm.advance(projected, state.hidden, state.cell)
+        hidden, cell = self.memory.lstm.read(self._inputs(state.codes, encoded), state.hidden, state.cell)
         mixture, trunk = self._predict(state.codes, state.before, encoded, hidden)
         codes = mixture.sample(self.vision.codebook.live(), generator, temperature)
         reward, end = self.memory.predictor.outcome(trunk, self._vectors(codes), hidden)
