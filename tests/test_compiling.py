@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -17,7 +19,7 @@ from tests.training.helpers import Killed, MemoryLog, kill_after, loop, order, s
 from tests.worlds.cases import Case
 from wmplay import compiling
 from wmplay.compiling import pieces
-from wmplay.core import catalog
+from wmplay.core import catalog, slots
 from wmplay.devices import Precision
 from wmplay.training import world_phase
 from wmplay.training.world_phase import WorldPhase
@@ -50,6 +52,28 @@ plain = (x.detach() * x.detach() + y).sigmoid()
 assert abs(float(total.detach()) - float(plain.sum())) < 1e-5
 assert torch.allclose(x.grad, 2 * x.detach() * plain * (1 - plain), atol=1e-6)
 print("failed" if compiling.failed() else "compiled", seen[2:])
+"""
+
+# Asked to leave two seconds after it began to compile the memory's loss, says whether it did and how long that took.
+LEAVE = """
+import time
+from pathlib import Path
+import torch
+from wmplay import compiling
+from wmplay.worlds.mdn_lstm import MdnLstm
+
+compiling.keep_in(Path({folder!r}))
+memory = MdnLstm(32, 3, 64, 5)
+real, action = torch.randn(4, 32, 32), torch.randn(4, 32, 3)
+valid = torch.ones(4, 32, dtype=torch.bool)
+begin = time.monotonic()
+try:
+    with compiling.unless(lambda: time.monotonic() - begin > 2.0), compiling.allowed():
+        hidden, mixture = memory.read_on(real, action, valid, valid.float(), 16)
+        mixture.nll(real[:, 1:]).mean().backward()
+    print("done")
+except compiling.Abandoned:
+    print("left", time.monotonic() - begin - 2.0)
 """
 
 
@@ -162,6 +186,48 @@ def test_a_phase_that_could_not_be_compiled_is_not(home: Path, monkeypatch: pyte
         running.run()
     assert any("compiling parts of the model" in text for text in log.events)
     assert not phase.precision.compiled
+
+
+def test_nobody_has_to_wait_for_compiling_to_end(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop was heard when all was compiled, a minute and a half later; commands before it must not be lost."""
+    monkeypatch.setattr(compiling, "possible", lambda: True)
+    monkeypatch.setattr(compiling._Trouble, "failed", False)
+    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=60.0, precision="auto")
+    log = MemoryLog()
+    running = loop(path, settings, log)
+    few, waited, alarm = WorldPhase._few_steps, [], signal.getsignal(signal.SIGALRM)
+
+    def steps(self: WorldPhase, tried: Precision, world: World) -> float:
+        if not tried.compiled:
+            return few(self, tried, world)
+        log.orders += ["save", "stop"]
+        begin = time.monotonic()
+        try:
+            time.sleep(30.0)
+        finally:
+            waited.append(time.monotonic() - begin)
+        return 1e-9
+
+    monkeypatch.setattr(WorldPhase, "_few_steps", steps)
+    assert running.run() == "stopped"
+    assert len(waited) == 1
+    assert waited[0] < 10.0
+    assert "saved" in log.events
+    phase = next(p for p in running.phases if isinstance(p, WorldPhase))
+    assert not phase.precision.compiled
+    assert signal.getsignal(signal.SIGALRM) == alarm
+    assert slots.read_slot(path).ok
+
+
+@compiler
+@pytest.mark.slow
+def test_a_stop_leaves_a_real_compiler(home: Path, tmp_path: Path) -> None:
+    """It is Python of torch's that has to be left, which catches much."""
+    script = LEAVE.format(folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == "left"
+    assert float(done.stdout.split()[1]) < 5.0
 
 
 @compiler

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,12 @@ R = TypeVar("R")
 
 # Rows of a loop that are compiled in one piece: with more it runs faster still, but takes minutes to make.
 ROWS_AT_ONCE = 8
+# How often it is looked whether compiling is still wanted, and how long leaving it may take before it is told again.
+LOOK_EVERY, AGAIN = 0.25, 2.0
+
+
+class Abandoned(BaseException):
+    """Compiling was left half done. No Exception: those are caught on the way, as a reason to compile less."""
 
 
 class _Switch(threading.local):
@@ -47,6 +54,30 @@ def allowed(on: bool = True) -> Iterator[None]:
         yield
     finally:
         _switch.on = before
+
+
+@contextmanager
+def unless(asked: Callable[[], bool]) -> Iterator[None]:
+    """Within it the main thread is left with `Abandoned` once asked() is true; other threads, and systems without
+    timers, go on to the end."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def look(*_: Any) -> None:
+        if asked():
+            # Once more if somebody swallows it.
+            signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
+            raise Abandoned
+
+    handler = signal.signal(signal.SIGALRM, look)
+    timer = signal.setitimer(signal.ITIMER_REAL, LOOK_EVERY, LOOK_EVERY)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
 def keep_in(folder: Path) -> None:

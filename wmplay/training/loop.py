@@ -39,7 +39,9 @@ class Loop:
         self.standing = Standing(shop.info.steps)
         self.budget = Budget(shop.settings, self.phases)
         self._stop = False
+        self._heard: list[str] = []  # commands that came at a bad moment
         self._published = False
+        shop.leaving = self._leaving
         now = clock()
         self._last = {"checkpoint": now, "publish": now, "preview": -1e9, "metrics": -1e9, "commands": -1e9}
         self._speed = _Speed()
@@ -47,6 +49,11 @@ class Loop:
     def stop(self) -> None:
         """Ask for a clean end after the current step; safe to call from a signal handler."""
         self._stop = True
+
+    def _leaving(self) -> bool:
+        """Whether a clean end is asked for; other commands wait until there is something to do them to."""
+        self._heard += self.log.commands()
+        return self._stop or "stop" in self._heard
 
     def run(self) -> End:
         """Work until the recipe is done or somebody stops it. Raises WmplayError for what a user can put right."""
@@ -135,7 +142,7 @@ class Loop:
         """Carry out what somebody wrote into the control table; a pause waits here and costs nothing."""
         if not self._due("commands", COMMANDS):
             return
-        commands = self.log.commands()
+        commands, self._heard = self._heard + self.log.commands(), []
         while commands:
             command = commands.pop(0)
             if command == "stop":

@@ -38,7 +38,10 @@ def fresh_world(info: SlotInfo, device: Device, seed: int) -> World:
 
 @dataclass
 class Workshop:
-    """path: the slot's folder. say: tell people what is going on. working: the same for what passes quickly."""
+    """path: the slot's folder. say: tell people what is going on. working: the same for what passes quickly.
+
+    leaving: whether the run has been asked to stop; what takes minutes looks at it. Its loop puts it there.
+    """
 
     path: Path
     info: SlotInfo
@@ -48,6 +51,7 @@ class Workshop:
     world: World
     say: Callable[[str], None]
     working: Callable[[str], None]
+    leaving: Callable[[], bool] = lambda: False
     phase_index: int = 0
     # Threads the process began with; phases may use fewer.
     threads: int = field(default_factory=torch.get_num_threads)

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -48,7 +49,7 @@ class WorldPhase(Phase):
 
     def start(self, shop: Workshop, threads: int = 0) -> None:
         """threads: as many and no others; 0 for whatever is fastest."""
-        self._world, self._device, self._say = shop.world, shop.device, shop.say
+        self._world, self._device, self._say, self._leaving = shop.world, shop.device, shop.say, shop.leaving
         self._world.requires_grad_(False)
         self._modules = [shop.world.get_submodule(name) for name in self.spec.modules]
         self._parameters = [p for module in self._modules for p in module.parameters()]
@@ -75,10 +76,13 @@ class WorldPhase(Phase):
 
     def _trial(self, precision: Precision) -> float:
         """Seconds of the fastest of a few training steps on a copy of the world, infinity if they cannot be compiled as
-        the precision wants; nothing of the run is touched."""
+        the precision wants, or if nobody wants to wait for it; nothing of the run is touched."""
         keep, took = self._source.state(), math.inf
         try:
-            took = self._few_steps(precision, copy.deepcopy(self._world))
+            with compiling.unless(self._leaving) if precision.compiled else nullcontext():
+                took = self._few_steps(precision, copy.deepcopy(self._world))
+        except compiling.Abandoned:
+            compiling.give_up()
         except Exception:
             if not precision.compiled:
                 raise
