@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from wmplay.worlds.frame_nets import FrameDecoder
 from wmplay.worlds.mdn_lstm import MdnLstm
 
 
@@ -89,3 +90,18 @@ def test_a_copy_keeps_nothing_of_the_original() -> None:
         other.end.bias.add_(1.0)
     with torch.inference_mode():
         torch.testing.assert_close(told(other)[-1], told(memory)[-1] + 1.0)
+
+
+def test_a_recurrent_worlds_pictures_follow_its_weights() -> None:
+    """A model watched while it trains would go on painting as it did at the first look."""
+    torch.manual_seed(0)
+    decoder, features = FrameDecoder(32, 4, 6).eval(), torch.randn(3, 6)
+    with torch.inference_mode():
+        before = decoder(features)
+    with torch.no_grad():
+        decoder.layers[8].weight.mul_(2.0)
+        decoder.layers[2].bias.add_(0.5)
+    with torch.inference_mode():
+        after = decoder(features)
+    torch.testing.assert_close(after, decoder(features).detach(), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(before, after, atol=1e-3)

@@ -5,7 +5,7 @@ Shapes: N frames, H W C frame, E embedding, F features. Between layers pictures 
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from wmplay.compiling import compilable
 from wmplay.worlds.blocks import computed_in
+from wmplay.worlds.kept import Kept
 from wmplay.worlds.norms import norm_silu
 from wmplay.worlds.strided import PaintError, patched, unpatched
 
@@ -65,6 +66,17 @@ class FrameEncoder(nn.Module):
         return norm_silu(x, cast(ChannelNorm, self.layers[index]).weight.flatten())
 
 
+class DecoderWeights(NamedTuple):
+    """The decoder's layers that paint, as they are used: two that grow by two, and the last."""
+
+    first: Tensor  # [4·d, 4·d, 4, 4]
+    first_bias: Tensor
+    second: Tensor  # [4·d, 2·d, 4, 4]
+    second_bias: Tensor
+    last: Tensor  # [P·P·3, 2·d, 3, 3]
+    last_bias: Tensor
+
+
 class FrameDecoder(nn.Module):
     """Features [N, F] -> float32 images [N, 3, H, W], about 0 to 1. Its first layer is a linear one: a deconvolution of
     a 1×1 input is just that, and many times slower."""
@@ -85,6 +97,7 @@ class FrameDecoder(nn.Module):
             nn.SiLU(),
             nn.Conv2d(2 * depth, 3 * PATCH**2, 3, padding=1),
         )
+        self.kept = Kept()
 
     def forward(self, features: Tensor) -> Tensor:
         return unpatched(self._paint(features).float(), PATCH).permute(0, 3, 1, 2)
@@ -100,16 +113,23 @@ class FrameDecoder(nn.Module):
         """[N, F] -> patches [N, H/P, W/P, P·P·3]."""
         x = self.enter(features).unflatten(-1, (4 * self.depth, self.side, self.side)).permute(0, 2, 3, 1)
         x = self._normed(0, x)
-        for index in (2, 5):
-            layer = cast(nn.ConvTranspose2d, self.layers[index])
+        taught = (self.layers[2], self.layers[5], self.layers[8])
+        weights = [cast(Tensor, part) for layer in taught for part in (layer.weight, layer.bias)]
+        painter = self.kept.of(weights, self._painter) if self.kept.usable() else self._painter()
+        for index, weight, bias in ((3, painter.first, painter.first_bias), (6, painter.second, painter.second_bias)):
             # The bias apart: inside, oneDNN takes a slower path.
-            grown = F.conv_transpose2d(x.permute(0, 3, 1, 2), layer.weight, stride=2, padding=1).permute(0, 2, 3, 1)
-            x = self._normed(index + 1, grown + cast(Tensor, layer.bias).to(grown.dtype))
-        last = cast(nn.Conv2d, self.layers[8])
+            grown = F.conv_transpose2d(x.permute(0, 3, 1, 2), weight, stride=2, padding=1).permute(0, 2, 3, 1)
+            x = self._normed(index, grown + bias.to(grown.dtype))
+        return F.conv2d(x.permute(0, 3, 1, 2), painter.last, painter.last_bias, padding=1).permute(0, 2, 3, 1)
+
+    def _painter(self) -> DecoderWeights:
+        first, second, last = (cast(nn.Conv2d, self.layers[index]) for index in (2, 5, 8))
         # Colours last in a patch, as frames have them; pixel shuffling would want them first.
         weight = last.weight.unflatten(0, (3, -1)).transpose(0, 1).flatten(0, 1)
         bias = cast(Tensor, last.bias).view(3, -1).t().flatten() + 0.5
-        return F.conv2d(x.permute(0, 3, 1, 2), weight, bias, padding=1).permute(0, 2, 3, 1)
+        return DecoderWeights(
+            first.weight, cast(Tensor, first.bias), second.weight, cast(Tensor, second.bias), weight, bias
+        )
 
     def _normed(self, index: int, x: Tensor) -> Tensor:
         return norm_silu(x, cast(ChannelNorm, self.layers[index]).weight.flatten())
