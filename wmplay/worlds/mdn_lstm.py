@@ -39,18 +39,20 @@ class MdnLstm(nn.Module):
 
     def outcome(self, memory: Tensor, latent: Tensor) -> tuple[Mixture, Tensor, Tensor]:
         """Of a memory [B, H] and the latent before it: the mixture over z', the reward, and the end's logit [B]."""
-        heads = (self.mixture.linear, self.reward, self.end)
         if self.kept.usable():
-            joined = self.kept.of([part for head in heads for part in (head.weight, head.bias)], self._joined)
+            taught = [part for head in self._heads() for part in (head.weight, head.bias)]
+            joined = self.kept.of(taught, self._joined)
             said = F.linear(memory, joined.weight, joined.bias).float()
         else:
-            said = torch.cat([head(memory).float() for head in heads], dim=-1)
+            said = torch.cat([head(memory).float() for head in self._heads()], dim=-1)
         mixture, reward, end = said.split((said.shape[-1] - 2, 1, 1), dim=-1)
         return self.mixture.read(mixture, latent), self.rewards.restore(reward.squeeze(-1)), end.squeeze(-1)
 
+    def _heads(self) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
+        return self.mixture.linear, self.reward, self.end
+
     def _joined(self) -> Joined:
-        heads = (self.mixture.linear, self.reward, self.end)
-        return Joined(torch.cat([head.weight for head in heads]), torch.cat([head.bias for head in heads]))
+        return Joined(*(torch.cat(parts) for parts in zip(*((h.weight, h.bias) for h in self._heads()), strict=True)))
 
     def read_on(
         self, real: Tensor, action: Tensor, valid: Tensor, keep: Tensor, open_loop: int
