@@ -22,6 +22,8 @@ from wmplay.compiling import pieces
 from wmplay.core import catalog, slots
 from wmplay.devices import Precision
 from wmplay.training import world_phase
+from wmplay.training.loop import Loop
+from wmplay.training.workshop import Workshop
 from wmplay.training.world_phase import WorldPhase
 from wmplay.worlds.protocol import World
 
@@ -75,6 +77,20 @@ try:
 except compiling.Abandoned:
     print("left", time.monotonic() - begin - 2.0)
 """
+
+
+def long_run(log: MemoryLog | None = None, minutes: float = 60.0) -> tuple[Path, Loop, WorldPhase]:
+    """A slot, a loop that would train it for an hour, and the phase in it that may be compiled."""
+    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=minutes, precision="auto", checkpoint_every=0)
+    running = loop(path, settings, log)
+    return path, running, next(p for p in running.phases if isinstance(p, WorldPhase))
+
+
+def die_after(running: Loop, units: int) -> None:
+    """Run until so many units of the phase are done."""
+    kill_after(running, "joint", units)
+    with pytest.raises(Killed):
+        running.run()
 
 
 def run(folder: Path, **env: str) -> str:
@@ -163,38 +179,37 @@ def test_only_long_phases_are_compiled_and_only_by_a_compiler(
 ) -> None:
     """In a run of minutes the compiling would cost more than it brings."""
     monkeypatch.setattr(compiling, "possible", lambda: there)
-    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=minutes, precision="auto")
-    running = loop(path, settings)
-    phase = next(p for p in running.phases if isinstance(p, WorldPhase))
     monkeypatch.setattr(WorldPhase, "_trial", lambda _self, tried: 1.0 if tried.compiled else 2.0)
-    kill_after(running, "joint", 0)
-    with pytest.raises(Killed):
-        running.run()
+    _, running, phase = long_run(minutes=minutes)
+    die_after(running, 0)
     assert phase.precision.compiled is wanted
 
 
 def test_a_phase_that_could_not_be_compiled_is_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be measured as it is written, and by chance seem faster."""
     monkeypatch.setattr(compiling, "possible", lambda: True)
-    monkeypatch.setattr(compiling._Trouble, "failed", True)
-    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=60.0, precision="auto")
+    monkeypatch.setattr(compiling._Trouble, "why", "no headers")
     log = MemoryLog()
-    running = loop(path, settings, log)
-    phase = next(p for p in running.phases if isinstance(p, WorldPhase))
-    kill_after(running, "joint", 1)
-    with pytest.raises(Killed):
-        running.run()
+    _, running, phase = long_run(log)
+    die_after(running, 1)
     assert any("compiling parts of the model" in text for text in log.events)
+    assert "the model is not compiled: no headers" in log.events
     assert not phase.precision.compiled
 
 
-def test_nobody_has_to_wait_for_compiling_to_end(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stop was heard when all was compiled, a minute and a half later; commands before it must not be lost."""
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
+@pytest.mark.parametrize("known", [False, True])
+def test_nobody_has_to_wait_for_compiling_to_end(home: Path, monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
+    """A stop was heard when all was compiled, a minute and a half later; commands before it must not be lost.
+
+    known: that it pays has been measured before, by another run, or by this one before it was resumed.
+    """
     monkeypatch.setattr(compiling, "possible", lambda: True)
-    monkeypatch.setattr(compiling._Trouble, "failed", False)
-    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=60.0, precision="auto")
+    monkeypatch.setattr(compiling._Trouble, "why", None)
+    if known:
+        monkeypatch.setattr(Workshop, "precision_for", lambda *_: Precision(compiled=True))
     log = MemoryLog()
-    running = loop(path, settings, log)
+    path, running, phase = long_run(log)
     few, waited, alarm = WorldPhase._few_steps, [], signal.getsignal(signal.SIGALRM)
 
     def steps(self: WorldPhase, tried: Precision, world: World) -> float:
@@ -213,8 +228,8 @@ def test_nobody_has_to_wait_for_compiling_to_end(home: Path, monkeypatch: pytest
     assert len(waited) == 1
     assert waited[0] < 10.0
     assert "saved" in log.events
-    phase = next(p for p in running.phases if isinstance(p, WorldPhase))
-    assert not phase.precision.compiled
+    assert phase.count == 0
+    assert phase.precision.compiled is known
     assert signal.getsignal(signal.SIGALRM) == alarm
     assert slots.read_slot(path).ok
 
@@ -254,17 +269,12 @@ def test_a_run_resumed_without_a_compiler_goes_on_and_says_so(home: Path, monkey
     """Moved to another machine, a training must neither stop nor claim what is not so."""
     monkeypatch.setattr(compiling, "possible", lambda: True)
     monkeypatch.setattr(WorldPhase, "_trial", lambda _self, tried: 1.0 if tried.compiled else 2.0)
-    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=60.0, precision="auto", checkpoint_every=0.0)
-    running = loop(path, settings)
-    kill_after(running, "joint", 0)
-    with pytest.raises(Killed):
-        running.run()
-    monkeypatch.setattr(compiling._Trouble, "failed", True)
+    path, running, _ = long_run()
+    die_after(running, 0)
+    monkeypatch.setattr(compiling._Trouble, "why", "no headers")
     log = MemoryLog()
-    again = loop(path, settings, log)
-    kill_after(again, "joint", 2)
-    with pytest.raises(Killed):
-        again.run()
+    again = loop(path, running.shop.settings, log)
+    die_after(again, 2)
     phase = next(p for p in again.phases if isinstance(p, WorldPhase))
     assert phase.count == 2
     assert not phase.precision.compiled
@@ -274,19 +284,17 @@ def test_a_run_resumed_without_a_compiler_goes_on_and_says_so(home: Path, monkey
 def test_a_gradient_that_cannot_be_compiled_is_no_end(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It shows only when it is taken, when the loss has long come out right."""
     monkeypatch.setattr(compiling, "possible", lambda: True)
-    monkeypatch.setattr(compiling._Trouble, "failed", False)
+    monkeypatch.setattr(compiling._Trouble, "why", None)
     few_steps = WorldPhase._few_steps
 
     def breaking(phase: WorldPhase, tried: Precision, world: World) -> float:
         if tried.compiled:
-            raise RuntimeError("no backward")
+            raise RuntimeError("no backward\nand a long story")
         return few_steps(phase, tried, world)
 
     monkeypatch.setattr(WorldPhase, "_few_steps", breaking)
-    path, settings = order("grid_world", "rssm", "x", steps=None, minutes=60.0, precision="auto")
-    running = loop(path, settings)
-    kill_after(running, "joint", 1)
-    with pytest.raises(Killed):
-        running.run()
-    phase = next(p for p in running.phases if isinstance(p, WorldPhase))
+    log = MemoryLog()
+    _, running, phase = long_run(log)
+    die_after(running, 1)
     assert not phase.precision.compiled
+    assert "the model is not compiled: no backward" in log.events

@@ -38,9 +38,9 @@ class _Switch(threading.local):
 
 
 class _Trouble:
-    """failed: whether something could not be compiled in this process."""
+    """why: the first reason, in one line, for which something could not be compiled in this process."""
 
-    failed = False
+    why: str | None = None
 
 
 _switch = _Switch()
@@ -65,15 +65,19 @@ def unless(asked: Callable[[], bool]) -> Iterator[None]:
         return
 
     def look(*_: Any) -> None:
-        if asked():
+        if inside and asked():
             # Once more if somebody swallows it.
             signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
             raise Abandoned
 
+    inside = True
     handler = signal.signal(signal.SIGALRM, look)
     timer = signal.setitimer(signal.ITIMER_REAL, LOOK_EVERY, LOOK_EVERY)
     try:
-        yield
+        try:
+            yield
+        finally:
+            inside = False  # an alarm that comes while the timer is put back is too late
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, handler)
@@ -91,14 +95,21 @@ def possible() -> bool:
     return any(shutil.which(name) for name in ((named,) if named else ("g++", "clang++", "cl")))
 
 
-def give_up() -> None:
-    """Compile nothing more in this process."""
-    _Trouble.failed = True
+def give_up(why: BaseException | str) -> None:
+    """Compile nothing more in this process, and remember why."""
+    if _Trouble.why is None:
+        lines = str(why).strip().splitlines() or [type(why).__name__]
+        _Trouble.why = lines[0][:200]
 
 
 def failed() -> bool:
     """Whether something could not be compiled here, for want of Python's headers perhaps; since then nothing is."""
-    return _Trouble.failed
+    return _Trouble.why is not None
+
+
+def why_failed() -> str:
+    """The first reason, in one line; empty where nothing failed."""
+    return _Trouble.why or ""
 
 
 def compilable(function: Callable[P, R]) -> Callable[P, R]:
@@ -108,14 +119,14 @@ def compilable(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         nonlocal made
-        if not _switch.on or _Trouble.failed or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if not _switch.on or failed() or not torch.is_grad_enabled() or torch.compiler.is_compiling():
             return function(*args, **kwargs)
         try:
             if made is None:
                 made = _compiled(function)
             return made(*args, **kwargs)
-        except Exception:  # noqa: BLE001 - whatever is wrong with the function itself shows in the next line but one
-            give_up()
+        except Exception as why:  # noqa: BLE001 - whatever is wrong with the function itself shows below
+            give_up(why)
             return function(*args, **kwargs)
 
     return call

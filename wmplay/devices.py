@@ -124,8 +124,7 @@ def fastest(
     """The precision with the shortest trial, remembered for this machine under `key`.
 
     seconds: runs a short piece of the real work under a precision and returns what it took, or infinity where it cannot
-    be done. Anything but the plain
-    float32 must win by a tenth, since it costs exactness.
+    be done. Anything but the plain float32 must win by a tenth, since it costs exactness.
     """
     from filelock import FileLock
 

@@ -46,6 +46,7 @@ class WorldPhase(Phase):
         self._number = number
         self._done = 0
         self._spoilt = 0
+        self._compiled = False  # whether this process has
 
     def start(self, shop: Workshop, threads: int = 0) -> None:
         """threads: as many and no others; 0 for whatever is fastest."""
@@ -67,6 +68,7 @@ class WorldPhase(Phase):
             threads,
             self.spec.compiled and (self.budget or 0.0) >= WORTH_COMPILING,
         )
+        self._compile()
         self._apply()
 
     def thaw(self) -> None:
@@ -82,13 +84,23 @@ class WorldPhase(Phase):
             with compiling.unless(self._leaving) if precision.compiled else nullcontext():
                 took = self._few_steps(precision, copy.deepcopy(self._world))
         except compiling.Abandoned:
-            compiling.give_up()
-        except Exception:
+            compiling.give_up("the run is asked to stop")
+        except Exception as why:
             if not precision.compiled:
                 raise
-            compiling.give_up()  # a gradient that cannot be compiled shows only when it is taken
+            compiling.give_up(why)  # a gradient that cannot be compiled shows only when it is taken
         self._source.load_state(keep)
-        return math.inf if precision.compiled and compiling.failed() else took
+        if precision.compiled and compiling.failed():
+            self._say(f"the model is not compiled: {compiling.why_failed()}")
+            return math.inf
+        self._compiled |= precision.compiled
+        return took
+
+    def _compile(self) -> None:
+        """Compile what the precision wants compiled before the first step, since here a stop is heard meanwhile."""
+        if self._precision.compiled and not self._compiled and not compiling.failed():
+            self._say("compiling parts of the model; this takes a minute or two")
+            self._trial(self._precision)
 
     def _few_steps(self, precision: Precision, world: World) -> float:
         """Seconds of the fastest of a few steps of this world, which they teach next to nothing."""
@@ -211,6 +223,7 @@ class WorldPhase(Phase):
     def load_state(self, state: PhaseState) -> None:
         numbers = state.numbers
         self._precision = Precision.from_json(numbers["precision"])
+        self._compile()
         self._apply()
         self._done, self.frames, self._spoilt = numbers["done"], numbers["frames"], numbers["spoilt"]
         self._source.load_state(numbers["source"])
