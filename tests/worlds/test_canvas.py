@@ -46,6 +46,15 @@ def test_a_memory_left_alone_gets_no_glance_at_what_really_happened() -> None:
     assert drift(segment.observation) != drift(before)
 
 
+def test_pieces_are_the_rows_in_their_order() -> None:
+    """Rows of two segments in one piece would teach steps that nobody took."""
+    segment = pan(2, 6)
+    cut = segment.pieces(3)
+    assert cut.reward.shape == (4, 3) and cut.encoded is None
+    assert torch.equal(cut.observation[1], segment.observation[0, 3:])
+    assert torch.equal(cut.action.flatten(0, 1), segment.action.flatten(0, 1))
+
+
 def smooth_land(batch: int) -> torch.Tensor:
     """Pictures [B, 3, 64, 64] that vary slowly enough for a glance."""
     generator = torch.Generator().manual_seed(0)

@@ -22,6 +22,8 @@ from wmplay.worlds.protocol import PhaseSpec, World
 if TYPE_CHECKING:
     from wmplay.training.workshop import Workshop
 
+# The part of a phase in which segments are cut to pieces, where it asks for that.
+BRIEF = 0.35
 # Where the cosine ends, as a part of the learning rate: late steps should still move a little.
 FLOOR = 0.02
 # Seconds that a phase must last for it to be worth a minute or two of compiling.
@@ -176,6 +178,8 @@ class WorldPhase(Phase):
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         segment = self._source.next()
+        if self.spec.brief and self.progress < BRIEF:
+            segment = segment.pieces(self.spec.brief)
         with self._precision.autocast(self._device):
             loss, metrics = world.loss(segment, self.name, self._generator)
         if self._precision.compiled and compiling.failed():

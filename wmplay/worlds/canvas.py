@@ -99,7 +99,7 @@ class Canvas(World):
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {
             "colours": 8, "painter_width": 8, "sprite_size": 8, "hidden_size": 32,
-            "vision_batch": 8, "painter_batch": 8, "reach": 10, "batch": 8, "length": 8, "open_loop": 4,
+            "vision_batch": 8, "painter_batch": 8, "reach": 10, "batch": 8, "length": 8, "open_loop": 6,
         },
         "small": {},
         "base": {
@@ -135,9 +135,20 @@ class Canvas(World):
             ),
             PhaseSpec(
                 "memory", ("memory",), 0.35, c.batch, c.length, c.learning_rate,
-                encoded=True, independent=True, clip=1.0,
+                encoded=True, independent=True, brief=self._brief, clip=1.0,
             ),
         )  # fmt: skip
+
+    @property
+    def _read(self) -> int:
+        """Rows that the memory reads in training before it is on its own."""
+        return self.config.length - self.config.open_loop
+
+    @property
+    def _brief(self) -> int:
+        """Rows of segments that are on their own for as long as they are read; 0 where that is no part of a segment."""
+        brief = 2 * self._read
+        return brief if brief < self.config.length and self.config.length % brief == 0 else 0
 
     @property
     def features_size(self) -> int:
@@ -149,9 +160,7 @@ class Canvas(World):
         if phase == "painter":
             return painting_loss(self.vision, self.painter, segment, self.actions(segment.action), generator)
         vision, action = self.vision, self.actions(segment.action)
-        return self.memory.loss(
-            segment, action, self.config.open_loop, vision.scale, vision.stretch().detach(), self.width
-        )
+        return self.memory.loss(segment, action, self._read, vision.scale, vision.stretch().detach(), self.width)
 
     @torch.no_grad()
     def encode_after(self, previous: Tensor, observation: Tensor) -> Tensor:

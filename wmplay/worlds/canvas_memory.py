@@ -57,14 +57,14 @@ class CanvasMemory(nn.Module):
         return self.reward(seen).squeeze(-1).float(), self.end(seen).squeeze(-1).float()
 
     def loss(
-        self, segment: Segment, action: Tensor, open_loop: int, motion_scale: Tensor, stretch: Tensor, width: int
+        self, segment: Segment, action: Tensor, read: int, motion_scale: Tensor, stretch: Tensor, width: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Squared error of what moved, and of the pose it adds up to while the memory is on its own.
 
-        segment: encoded, `moved` and glance side by side. action [B, T, A]: encoded. open_loop: rows at the end that
-        read their own predictions, and of the world only what they saw before, from where they think they are: real
-        glances would tell how the camera really moved, which no dream knows. motion_scale [3]: what counts as one unit
-        of error in the pose. stretch [2] and width: of the frame, for `turned`.
+        segment: encoded, `moved` and glance side by side. action [B, T, A]: encoded. read: rows that are read as they
+        are; those after them read their own predictions, and of the world only what was seen before, from where they
+        think they are: real glances would tell how the camera really moved, which no dream knows. motion_scale [3]:
+        what counts as one unit of error in the pose. stretch [2] and width: of the frame, for `turned`.
         """
         size = len(self.scale.mean)
         rows = segment.observation.float()
@@ -76,7 +76,6 @@ class CanvasMemory(nn.Module):
         real = self.look(glances).float()
         looks = [real[:, 0]]  # what the memory had seen before each step
         batch, length = segment.reward.shape
-        alone = length - open_loop
         hidden = rows.new_zeros(batch, self.hidden_size)
         last, guesses, hiddens = moved[:, 0], [], []
         pose, true_pose, drift = rows.new_zeros(batch, 3), rows.new_zeros(batch, 3), []
@@ -86,15 +85,15 @@ class CanvasMemory(nn.Module):
             guesses.append(guess)
             hiddens.append(hidden)
             follows = valid[:, t, None]
-            if t >= alone:
+            if t >= read:
                 together = together * keep[:, t, None]
                 pose, true_pose = compose(pose, guess[:, :3]), compose(true_pose, moved[:, t, :3])
                 drift.append((pose - true_pose) / motion_scale * together)
-                left = turned(glances[:, alone - 1], pose.detach(), stretch, width) * together
+                left = turned(glances[:, read - 1], pose.detach(), stretch, width) * together
                 looks.append(self.look(left).float())
             else:
                 looks.append(real[:, t])
-            last = torch.where(follows, guess, moved[:, t]) if t >= alone else moved[:, t]
+            last = torch.where(follows, guess, moved[:, t]) if t >= read else moved[:, t]
             hidden = hidden * keep[:, t, None]
         ok, held = valid[:, 1:], torch.stack(hiddens, 1)
         wrong = ((torch.stack(guesses, 1) - moved[:, 1:]) / self.scale.deviation).square()

@@ -37,11 +37,6 @@ class Palette(nn.Module):
         with full_precision(pixels):
             return torch.addmm(-0.5 * self.colours.square().sum(-1), pixels.float(), self.colours.t()).argmax(-1)
 
-    def code(self, picture: Tensor) -> Tensor:
-        """Pictures [B, 3, H, W] as indices int64 [B, H, W]."""
-        batch, _, height, width = picture.shape
-        return self.nearest(picture.movedim(1, -1).reshape(-1, 3)).view(batch, height, width)
-
     def paint(self, index: Tensor) -> Tensor:
         """Indices [B, H, W] as colours [B, 3, H, W]."""
         return self.colours[index].movedim(-1, 1)

@@ -46,7 +46,6 @@ def painting_loss(
     with full_precision(picture), torch.no_grad():
         colour, known = vision.glimpse(seen, pose, lot[:, 1:3] - 0.5)
         known = known * (lot[:, 3] > 0.1)[:, None, None, None]
-        target = vision.palette.code(picture)
     steps = vision.told(motion, action * valid[..., None])
     glances = segment.encoded[..., -GLANCE_SIZE:].float()
     guide = motion.new_zeros(batch, GUIDE)
@@ -57,9 +56,10 @@ def painting_loss(
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
     choices = painter(colour * known, known, fixed, guide, wide)
     unknown = ((known + fixed) == 0.0).squeeze(1)
-    # Only what is asked is worth a softmax: it would cost more than all layers.
+    # Only what is asked is worth a softmax and an answer: they would cost more than all layers.
     asked = blocks(unknown)
-    logits, answer = choices[asked].float(), blocks(target)[asked]
+    pixels = torch.stack([blocks(channel) for channel in picture.unbind(1)], dim=-1)[asked]
+    logits, answer = choices[asked].float(), vision.palette.nearest(pixels)
     loss = F.cross_entropy(logits, answer) if len(answer) else choices.sum() * 0.0
     right = (logits.detach().argmax(-1) == answer).float().sum() / max(1, len(answer))
     return loss, detached(loss=loss, nll=loss, accuracy=right, unknown=unknown.float().mean())

@@ -36,6 +36,11 @@ class Segment(NamedTuple):
     mask: Tensor
     encoded: Tensor | None = None
 
+    def pieces(self, rows: int) -> Segment:
+        """The same rows as more and shorter segments, [B · T / rows, rows]; T must be a multiple of `rows`."""
+        cut = (part if part is None else part.unflatten(1, (-1, rows)).flatten(0, 1) for part in self)
+        return Segment(*cut)  # type: ignore[arg-type]
+
 
 # A world's latent state: a NamedTuple of tensors, each with leading axis B: anyone can copy, index, save or branch it.
 State = Any
@@ -53,6 +58,8 @@ class PhaseSpec:
     polish: by Gauss-Newton steps on `World.residuals`, for modules whose parameters are those of few linear layers
     compiled: parts of its loss are marked `compilable`, so that a long phase may gain from having them compiled
     independent: it needs nothing that the phase before it learns, and is trained at the same time where that pays
+    brief: rows of the pieces that segments are cut into in the phase's first third; 0 leaves them whole. What comes
+        from far back or leads far ahead is learned sooner once a single step is (Bengio et al. 2009)
     """
 
     name: str
@@ -67,6 +74,7 @@ class PhaseSpec:
     polish: bool = False
     compiled: bool = False
     independent: bool = False
+    brief: int = 0
     weight_decay: float = 0.0
     clip: float = 100.0
     warmup: int = 100
