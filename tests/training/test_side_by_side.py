@@ -55,7 +55,7 @@ def test_counted_steps_keep_their_proportion(home: Path) -> None:
 
 
 def test_a_memory_begins_with_brief_segments(home: Path) -> None:
-    """Without them, after six minutes, CarRacing's camera looks 4.1 degrees past where it should 15 steps on, not 3.1."""
+    """Without them, after six minutes, CarRacing's camera is 4.1 degrees off 15 steps on, and not 3.1."""
     path, settings = order("grid_world", "canvas", "x", steps=40)
     running = loop(path, settings)
     memory, rows = pair(running).second, []
