@@ -80,7 +80,9 @@ def test_loss_spikes_are_seen_and_a_quiet_loss_is_not():
     spiky = list(quiet)
     for t in (100, 150, 200, 250):
         spiky[t] = 9.0
+    higher = [value + (t >= 150) for t, value in enumerate(quiet)]
     assert loss_spikes({"joint": quiet}).status == "ok"
+    assert loss_spikes({"joint": higher}).found == "1 jumps"  # a harder lesson from there on, not a model that breaks
     assert loss_spikes({"joint": spiky}).status == "warning"
     assert loss_spikes({"joint": [*quiet, float("nan")]}).status == "problem"
     assert loss_spikes({}).status == "unknown"

@@ -57,7 +57,8 @@ def test_counted_steps_keep_their_proportion(home: Path) -> None:
 def test_a_memory_begins_with_brief_segments(home: Path) -> None:
     """Without them, after six minutes, CarRacing's camera is 4.1 degrees off 15 steps on, and not 3.1."""
     path, settings = order("grid_world", "canvas", "x", steps=40)
-    running = loop(path, settings)
+    log = MemoryLog()
+    running = loop(path, settings, log)
     memory, rows = pair(running).second, []
     world = running.shop.world
     learn = world.loss
@@ -73,6 +74,7 @@ def test_a_memory_begins_with_brief_segments(home: Path) -> None:
     short = (whole[0] * whole[1] // memory.spec.brief, memory.spec.brief)
     assert 0 < memory.spec.brief < memory.spec.length
     assert rows == sorted(rows, key=lambda shape: shape[1]) and {*rows} == {short, whole}
+    assert sum("begins again higher up" in text for text in log.events) == 1  # or its curve looks like an accident
 
 
 @pytest.mark.parametrize("budget", [{"steps": 12}, {"steps": None, "minutes": 0.05}])

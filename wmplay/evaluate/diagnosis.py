@@ -57,26 +57,27 @@ def losses(store: Path) -> dict[str, list[float]]:
 
 def loss_spikes(curves: dict[str, Sequence[float]] | dict[str, list[float]]) -> Finding:
     """Jumps of the loss to far above what it was (more than 8 times its usual spread over the 20 values before), or
-    NaN."""
+    NaN. Those within 20 values of one another are one: a loss that stays up, as a memory's that goes on from brief
+    segments to whole ones, has jumped once. Two, or one in a thousand values, happen to the best."""
     name = "loss spikes"
     if not any(len(values) > 25 for values in curves.values()):
         return Finding(name, "unknown", "no run with enough logged losses is in this slot")
     spikes, broken, where = 0, False, ""
     for phase, values in curves.items():
-        curve = np.asarray(values, np.float64)
+        curve, latest = np.asarray(values, np.float64), 0
         broken |= bool((~np.isfinite(curve)).any())
         for t in range(20, len(curve)):
             before = curve[t - 20 : t]
             usual = np.median(before)
             scale = max(float(np.median(np.abs(before - usual))) * 1.4826, abs(float(usual)) * 0.05, 1e-9)
             if curve[t] > usual + 8 * scale:
-                spikes, where = spikes + 1, phase
+                spikes, where, latest = spikes + (t - latest >= 20), phase, t
     if broken:
         return Finding(
             name, "problem", "the loss became infinite or no number at all", "The weights are spoilt from there on.",
             "Resume from an earlier checkpoint with a learning rate a third as large, in float32.",
         )  # fmt: skip
-    if spikes > 2:
+    if spikes > max(2, sum(map(len, curves.values())) / 1000):
         return Finding(
             name, "warning", f"{spikes} jumps, the last in phase {where}",
             "Steps are too large for this loss: training unlearns at each jump.",

@@ -17,7 +17,7 @@ from wmplay.core.errors import WmplayError
 from wmplay.devices import Precision, set_layout
 from wmplay.training.phases import Phase, PhaseState
 from wmplay.training.source import Source, encode_all
-from wmplay.worlds.protocol import PhaseSpec, World
+from wmplay.worlds.protocol import PhaseSpec, Segment, World
 
 if TYPE_CHECKING:
     from wmplay.training.workshop import Workshop
@@ -49,6 +49,7 @@ class WorldPhase(Phase):
         self._done = 0
         self._spoilt = 0
         self._compiled = False  # whether this process has
+        self._brief = False  # whether the last step was on brief segments
 
     def start(self, shop: Workshop, threads: int = 0) -> None:
         """threads: as many and no others; 0 for whatever is fastest."""
@@ -177,9 +178,7 @@ class WorldPhase(Phase):
         rate = self._rate()
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        segment = self._source.next()
-        if self.spec.brief and self.progress < BRIEF:
-            segment = segment.pieces(self.spec.brief)
+        segment = self._cut(self._source.next())
         with self._precision.autocast(self._device):
             loss, metrics = world.loss(segment, self.name, self._generator)
         if self._precision.compiled and compiling.failed():
@@ -194,6 +193,13 @@ class WorldPhase(Phase):
         self._done += 1
         self.frames += self.spec.batch * self.spec.length
         return {**metrics, "gradient": norm.detach(), "learning_rate": rate}
+
+    def _cut(self, segment: Segment) -> Segment:
+        """The segment, in pieces where the phase begins with such."""
+        before, self._brief = self._brief, self.spec.brief > 0 and self.progress < BRIEF
+        if before and not self._brief:
+            self._say(f"{self.name}: whole segments from now on, so its loss begins again higher up")
+        return segment.pieces(self.spec.brief) if self._brief else segment
 
     def _sound(self, norm: Tensor) -> bool:
         """Whether the gradient may be applied. Looked at in every step on the CPU; elsewhere that would stall it."""
