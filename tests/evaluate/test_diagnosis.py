@@ -84,6 +84,12 @@ def test_loss_spikes_are_seen_and_a_quiet_loss_is_not():
     assert loss_spikes({"joint": quiet}).status == "ok"
     assert loss_spikes({"joint": higher}).found == "1 jumps"  # a harder lesson from there on, not a model that breaks
     assert loss_spikes({"joint": spiky}).status == "warning"
+    often = [value + 9.0 * (t % 10 == 0) for t, value in enumerate(quiet)]
+    assert loss_spikes({"joint": often}).found.startswith("28 jumps")
+    noise = np.random.default_rng(1).normal(1, 0.01, 12_000)
+    for count, status in ((3, "ok"), (30, "warning")):  # three in two hours are no illness
+        noise[100 : 100 + 50 * count : 50] = 9.0
+        assert loss_spikes({"joint": noise.tolist()}).status == status
     assert loss_spikes({"joint": [*quiet, float("nan")]}).status == "problem"
     assert loss_spikes({}).status == "unknown"
 

@@ -31,7 +31,7 @@ def test_in_a_budget_of_time_both_learn(home: Path, threads: int) -> None:
     both = pair(running)
     assert both.first.count > 0 and both.second.count > 0
     curves = {phase for _, phase, name, _ in log.points if name == "loss"}
-    assert {"painter", "memory"} <= curves
+    assert {"vision", "painter", "memory"} <= curves
     assert {PHASE_BEGINS.format("painter"), PHASE_BEGINS.format("memory")} <= set(log.events)
 
 

@@ -57,21 +57,22 @@ def losses(store: Path) -> dict[str, list[float]]:
 
 def loss_spikes(curves: dict[str, Sequence[float]] | dict[str, list[float]]) -> Finding:
     """Jumps of the loss to far above what it was (more than 8 times its usual spread over the 20 values before), or
-    NaN. Those within 20 values of one another are one: a loss that stays up, as a memory's that goes on from brief
-    segments to whole ones, has jumped once. Two, or one in a thousand values, happen to the best."""
+    NaN. A loss that stays up, as a memory's that goes on from brief segments to whole ones, has jumped once: it must
+    come down before it can jump again. Two, or one in a thousand values, happen to the best."""
     name = "loss spikes"
     if not any(len(values) > 25 for values in curves.values()):
         return Finding(name, "unknown", "no run with enough logged losses is in this slot")
     spikes, broken, where = 0, False, ""
     for phase, values in curves.items():
-        curve, latest = np.asarray(values, np.float64), 0
+        curve, up = np.asarray(values, np.float64), False
         broken |= bool((~np.isfinite(curve)).any())
         for t in range(20, len(curve)):
             before = curve[t - 20 : t]
             usual = np.median(before)
             scale = max(float(np.median(np.abs(before - usual))) * 1.4826, abs(float(usual)) * 0.05, 1e-9)
-            if curve[t] > usual + 8 * scale:
-                spikes, where, latest = spikes + (t - latest >= 20), phase, t
+            was, up = up, bool(curve[t] > usual + 8 * scale)
+            if up and not was:
+                spikes, where = spikes + 1, phase
     if broken:
         return Finding(
             name, "problem", "the loss became infinite or no number at all", "The weights are spoilt from there on.",
