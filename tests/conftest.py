@@ -16,8 +16,11 @@ import pytest
 
 from wmplay.core.processes import patient_threads
 
-# Before any test loads torch.
+# Before any test loads torch: each of the tests that run side by side has its share of the cores, and so have the
+# processes it starts. Threads that wait for one another's cores take twice as long.
 patient_threads()
+if side_by_side := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(side_by_side))))
 
 # A shell's job in the background, `make test &`, is deaf to Ctrl-C, and what it starts inherits that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -12,6 +12,7 @@ import pytest
 from wmplay.bench.data import measure_data
 from wmplay.bench.dreams import measure_dreams
 from wmplay.bench.games import measure_games
+from wmplay.bench.start import measure_start
 from wmplay.bench.training import measure_training
 from wmplay.core.catalog import FAMILIES
 from wmplay.devices import resolve
@@ -30,6 +31,13 @@ RSSM_AIM = 2.5
 def show(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         print("  ".join(f"{key} {value}" for key, value in row.items() if value is not None))
+
+
+def test_a_command_answers_soon_after_its_libraries_are_there() -> None:
+    """Every command a person types, and every completion of one, would keep them waiting."""
+    rows = measure_start(4.0, print)
+    show(rows)
+    assert max(row["ratio"] for row in rows) < 3
 
 
 def test_car_racing_is_twenty_times_as_fast_as_gymnasiums() -> None:

@@ -15,6 +15,8 @@ def test_every_part_gives_rows_with_the_promised_fields(run_cli, home) -> None:
     for row in rows:
         assert set(row) >= FIELDS, row
         assert 0 < row["low"] <= row["median"] <= row["high"], row
+    starts = [row for row in rows if row["what"].startswith("start, wmplay ")]
+    assert len(starts) == 3 and all(row["unit"] == "ms" and row["libraries_ms"] > 0 for row in starts)
     car = next(row for row in rows if row["game"] == "car_racing")
     assert car["steps_per_s"] > car["gymnasium_steps_per_s"]
     assert car["ratio"] == pytest.approx(car["steps_per_s"] / car["gymnasium_steps_per_s"], rel=0.01)
@@ -63,7 +65,7 @@ def test_car_racing_is_held_against_gymnasiums_by_a_command(run_cli, home) -> No
 @pytest.mark.parametrize(
     ("wrong", "code", "word"),
     [
-        (("gmaes",), 2, "choose one of games"),
+        (("gmaes",), 2, "choose one of start, games"),
         (("dreams", "--preset", "huge"), 2, "choose one of tiny"),
         (("dreams", "--seconds", "0"), 2, "more than 0"),
         (("data", "--gigabytes", "-1"), 2, "more than 0"),

@@ -122,8 +122,8 @@ def test_actions_matter_after_a_little_training(case: Case) -> None:
     """If not, the dream ignores the keys."""
     world = case.make()
     for phase in world.phases:
-        # The newer families need fewer steps, and their steps take longer.
-        steps = {"tokens": 150, "rssm": 60}.get(case.kind.family, 250)
+        # Codes have to become clear first.
+        steps = {"tokens": 150, "vqvae_mdn": 250}.get(case.kind.family, 60)
         fit(world, phase, case.data(32, max(phase.length, 2)), steps)
     segment = case.data(8, 4, 5)
     with torch.no_grad():

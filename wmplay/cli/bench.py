@@ -10,11 +10,13 @@ from wmplay.cli.output import emit_json, say, table
 from wmplay.core import catalog
 from wmplay.core.errors import UsageError
 
-PARTS = ("games", "data", "dreams", "training")
+PARTS = ("start", "games", "data", "dreams", "training")
 
 
 def bench(
-    part: Annotated[str | None, typer.Argument(help="games, data, dreams or training; all of them if none.")] = None,
+    part: Annotated[
+        str | None, typer.Argument(help="start, games, data, dreams or training; all of them if none.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
     seconds: Annotated[float, typer.Option(help="About so long for each figure.")] = 1.0,
     family: Annotated[str | None, typer.Option(help="Only this family of world models.")] = None,
@@ -31,7 +33,7 @@ def bench(
     ] = None,
     memory: Annotated[float, typer.Option(help="With --gigabytes: GB of memory, the system's cache included.")] = 1.0,
 ) -> None:
-    """Measure how fast this machine plays, records, dreams and trains; all figures in about two minutes."""
+    """Measure how fast this machine starts, plays, records, dreams and trains; all figures in about two minutes."""
     parts = PARTS if part is None else (part,)
     if part is not None and part not in PARTS:
         raise UsageError(f"There is nothing called {part!r} to measure; choose one of {', '.join(PARTS)}.")
@@ -70,6 +72,10 @@ def bench(
 def _measure(
     part: str, families: list[str], preset: str, device: str, seconds: float, compiled: bool
 ) -> list[dict[str, Any]]:
+    if part == "start":
+        from wmplay.bench.start import measure_start
+
+        return measure_start(seconds, say)
     if part == "games":
         from wmplay.bench.games import measure_games
 
@@ -92,6 +98,7 @@ def _measure(
 _FIGURES = ("batch", "median", "low", "high", "unit")
 # How the rows of a part begin their `what`, and the columns that people are shown of them.
 _COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "start": ("start", ("what", "median", "low", "high", "unit", "libraries_ms", "ratio")),
     "games": (
         "game drawing equality difference",
         ("game", "what", *_FIGURES, "gymnasium", "ratio", "reset_ms", "scaling", "road_iou"),
