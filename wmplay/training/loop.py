@@ -77,10 +77,12 @@ class Loop:
             left = self.budget.seconds_left(number, self.standing.active) if phase.budget is not None else None
             self.log.pulse(seconds_left=left)
             phase.start(self.shop)
+            self._spend(phase)
             try:
                 if resumed is not None:
                     phase.load_state(resumed)
                 else:
+                    phase.begin()
                     for part in phase.parts:
                         self.log.event("info", PHASE_BEGINS.format(part.name))
                     self._checkpoint(phase)

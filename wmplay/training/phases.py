@@ -48,6 +48,12 @@ class Phase(ABC):
     def start(self, shop: Workshop) -> None:  # noqa: B027 - most phases need no preparation
         """Get ready: load data, make optimisers. Called once, before `load_state` and `step`."""
 
+    def begin(self) -> None:
+        """The first step comes next: what getting ready took, minutes on a slow machine, is no part of the schedules
+        that run over the budget."""
+        if self.budget:
+            self.budget, self.used = max(1.0, self.budget - self.used), 0.0
+
     @abstractmethod
     def step(self) -> dict[str, Tensor | float]:
         """One small unit of work, well under a second where possible. Returns metrics, perhaps none."""

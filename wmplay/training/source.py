@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,6 @@ def to_device(arrays: SegmentArrays, device: Device) -> Segment:
     return Segment(*tensors)
 
 
-@torch.no_grad()  # inference mode would leave weights whose layout changes here unfit for the training that follows
 def encode_all(shop: Workshop) -> list[np.ndarray]:
     """`World.encode` of every row of every dataset, one array each, kept in the slot's `train/cache` as .npy.
 
@@ -97,16 +97,26 @@ def encode_all(shop: Workshop) -> list[np.ndarray]:
 
 
 def _encode(world: Any, data: Dataset, file: Path, shop: Workshop) -> None:
-    out: np.memmap | None = None
-    for start in range(0, data.rows, _ROWS):
+    """All rows of a dataset, piece by piece: on a CPU a thread for each, since they share the work better so than the
+    many small operations of one piece would."""
+
+    @torch.no_grad()  # inference mode would leave weights whose layout changed unfit for the training that follows
+    def piece(start: int) -> np.ndarray:
         rows = torch.from_numpy(data.read(max(0, start - 1), start + _ROWS)).to(shop.device.torch)
         now = rows[1:] if start else rows
         before = rows[:-1] if start else torch.cat((rows[:1], rows[:-1]))
-        encoded = world.encode_after(before, now).cpu().numpy()
-        if out is None:
-            out = np.lib.format.open_memmap(file, "w+", encoded.dtype, (data.rows, *encoded.shape[1:]))
-        out[start : start + len(encoded)] = encoded
-        shop.working(f"encoding {data.name}: {start + len(encoded):,} of {data.rows:,} frames")
+        encoded: np.ndarray = world.encode_after(before, now).cpu().numpy()
+        return encoded
+
+    starts = range(0, data.rows, _ROWS)
+    out: np.memmap | None = None
+    at_once = shop.threads if shop.device.name == "cpu" else 1
+    with ThreadPoolExecutor(at_once, "encode", torch.set_num_threads, (1,)) as pool:
+        for start, encoded in zip(starts, pool.map(piece, starts), strict=True):
+            if out is None:
+                out = np.lib.format.open_memmap(file, "w+", encoded.dtype, (data.rows, *encoded.shape[1:]))
+            out[start : start + len(encoded)] = encoded
+            shop.working(f"encoding {data.name}: {start + len(encoded):,} of {data.rows:,} frames")
     if out is not None:
         out.flush()
 

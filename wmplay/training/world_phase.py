@@ -28,6 +28,11 @@ BRIEF = 0.35
 FLOOR = 0.02
 # Seconds that a phase must last for it to be worth a minute or two of compiling.
 WORTH_COMPILING = 600.0
+# Seconds of trial for each precision, after its first step; and how many times the quickest a first step may take on a
+# CPU before the others are not worth waiting for: bfloat16, where it is only imitated, can be that slow.
+TRIAL, HOPELESS = 0.5, 5.0
+# Streams that are left of a batch at the least, on a slow machine.
+FEWEST_STREAMS = 8
 # Steps with a loss that is no number, in a row, before training gives up.
 PATIENCE = 20
 
@@ -50,6 +55,8 @@ class WorldPhase(Phase):
         self._spoilt = 0
         self._compiled = False  # whether this process has
         self._brief = False  # whether the last step was on brief segments
+        self._quickest = math.inf  # seconds of a step, of all precisions that were tried
+        self._streams = 0  # of each batch that are used; 0: not yet known
 
     def start(self, shop: Workshop, threads: int = 0) -> None:
         """threads: as many and no others; 0 for whatever is fastest."""
@@ -125,10 +132,14 @@ class WorldPhase(Phase):
             loss.backward()
             optimiser.step()
             float(loss.detach())  # waits for a device that works on its own
+            took = time.perf_counter() - begin
             if repeat:
-                best = min(best, time.perf_counter() - begin)
-            if repeat and time.perf_counter() - started > 1.0:
-                break
+                best = min(best, took)
+                if time.perf_counter() - started > TRIAL:
+                    break
+            elif self._device.name == "cpu" and not precision.compiled and took > HOPELESS * self._quickest:
+                return took
+        self._quickest = min(self._quickest, best)
         return best
 
     def _apply(self) -> None:
@@ -178,7 +189,8 @@ class WorldPhase(Phase):
         rate = self._rate()
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        segment = self._cut(self._source.next())
+        self._streams = self._streams or self._affordable()
+        segment = self._cut(self._source.next().streams(self._streams))
         with self._precision.autocast(self._device):
             loss, metrics = world.loss(segment, self.name, self._generator)
         if self._precision.compiled and compiling.failed():
@@ -191,8 +203,21 @@ class WorldPhase(Phase):
         if self._sound(norm):
             self._optimiser.step()
         self._done += 1
-        self.frames += self.spec.batch * self.spec.length
+        self.frames += self._streams * self.spec.length
         return {**metrics, "gradient": norm.detach(), "learning_rate": rate}
+
+    def _affordable(self) -> int:
+        """Streams of a batch with which the phase's least number of steps fits into its time."""
+        whole = self.spec.batch
+        counted = self.steps is not None or not self.budget
+        if not self.spec.least or counted or whole <= FEWEST_STREAMS or self._device.name != "cpu":
+            return whole
+        took = self._quickest if math.isfinite(self._quickest) else self._trial(self._precision)
+        fitting = whole * self.budget / (self.spec.least * took)
+        streams = min(whole, max(FEWEST_STREAMS, round(fitting / FEWEST_STREAMS) * FEWEST_STREAMS))
+        if streams < whole:
+            self._say(f"{self.name}: {streams} of {whole} in a batch, so that this machine has time for enough steps")
+        return streams
 
     def _cut(self, segment: Segment) -> Segment:
         """The segment, in pieces where the phase begins with such."""
@@ -225,6 +250,7 @@ class WorldPhase(Phase):
             "done": self._done,
             "frames": self.frames,
             "spoilt": self._spoilt,
+            "streams": self._streams,
             "source": self._source.state(),
             "precision": self._precision.to_json(),
         }
@@ -236,6 +262,7 @@ class WorldPhase(Phase):
         self._compile()
         self._apply()
         self._done, self.frames, self._spoilt = numbers["done"], numbers["frames"], numbers["spoilt"]
+        self._streams = numbers.get("streams", self.spec.batch)
         self._source.load_state(numbers["source"])
         self._generator.set_state(state.tensors["generator"])
         for name, value in state.tensors.items():

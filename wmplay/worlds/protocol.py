@@ -41,6 +41,10 @@ class Segment(NamedTuple):
         cut = (part if part is None else part.unflatten(1, (-1, rows)).flatten(0, 1) for part in self)
         return Segment(*cut)  # type: ignore[arg-type]
 
+    def streams(self, count: int) -> Segment:
+        """The first `count` of the B streams."""
+        return Segment(*(part if part is None else part[:count] for part in self))  # type: ignore[arg-type]
+
 
 # A world's latent state: a NamedTuple of tensors, each with leading axis B: anyone can copy, index, save or branch it.
 State = Any
@@ -60,6 +64,8 @@ class PhaseSpec:
     independent: it needs nothing that the phase before it learns, and is trained at the same time where that pays
     brief: rows of the pieces that segments are cut into in the phase's first third; 0 leaves them whole. What comes
         from far back or leads far ahead is learned sooner once a single step is (Bengio et al. 2009)
+    least: steps to be had in a budget of time: where the machine is too slow for so many, batches are made smaller,
+        since few large steps teach less than many small ones
     """
 
     name: str
@@ -75,6 +81,7 @@ class PhaseSpec:
     compiled: bool = False
     independent: bool = False
     brief: int = 0
+    least: int = 0
     weight_decay: float = 0.0
     clip: float = 100.0
     warmup: int = 100
