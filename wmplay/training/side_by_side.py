@@ -55,6 +55,12 @@ class SideBySide(Phase):
         for phase in self._order:
             phase.thaw()
 
+    def begin(self) -> None:
+        super().begin()
+        self._share_time()
+        for phase in self._order:
+            phase.begin()
+
     @property
     def _order(self) -> tuple[WorldPhase, WorldPhase]:
         """In which they set what is global in torch: this thread works for the first one, so it comes last."""

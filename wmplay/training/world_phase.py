@@ -56,7 +56,7 @@ class WorldPhase(Phase):
         self._compiled = False  # whether this process has
         self._brief = False  # whether the last step was on brief segments
         self._quickest = math.inf  # seconds of a step, of all precisions that were tried
-        self._streams = 0  # of each batch that are used; 0: not yet known
+        self._streams = spec.batch  # of each batch, as many are used
 
     def start(self, shop: Workshop, threads: int = 0) -> None:
         """threads: as many and no others; 0 for whatever is fastest."""
@@ -80,6 +80,10 @@ class WorldPhase(Phase):
         )
         self._compile()
         self._apply()
+
+    def begin(self) -> None:
+        super().begin()
+        self._streams = self._affordable()
 
     def thaw(self) -> None:
         """Let the phase's own parameters learn."""
@@ -189,7 +193,6 @@ class WorldPhase(Phase):
         rate = self._rate()
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        self._streams = self._streams or self._affordable()
         segment = self._cut(self._source.next().streams(self._streams))
         with self._precision.autocast(self._device):
             loss, metrics = world.loss(segment, self.name, self._generator)
@@ -209,11 +212,11 @@ class WorldPhase(Phase):
     def _affordable(self) -> int:
         """Streams of a batch with which the phase's least number of steps fits into its time."""
         whole = self.spec.batch
-        counted = self.steps is not None or not self.budget
-        if not self.spec.least or counted or whole <= FEWEST_STREAMS or self._device.name != "cpu":
+        seconds = self.budget if self.steps is None else None
+        if not self.spec.least or not seconds or whole <= FEWEST_STREAMS or self._device.name != "cpu":
             return whole
         took = self._quickest if math.isfinite(self._quickest) else self._trial(self._precision)
-        fitting = whole * self.budget / (self.spec.least * took)
+        fitting = whole * seconds / (self.spec.least * took)
         streams = min(whole, max(FEWEST_STREAMS, round(fitting / FEWEST_STREAMS) * FEWEST_STREAMS))
         if streams < whole:
             self._say(f"{self.name}: {streams} of {whole} in a batch, so that this machine has time for enough steps")
