@@ -49,8 +49,8 @@ class Phase(ABC):
         """Get ready: load data, make optimisers. Called once, before `load_state` and `step`."""
 
     def begin(self) -> None:
-        """The first step comes next: what getting ready took, minutes on a slow machine, is no part of the schedules
-        that run over the budget."""
+        """Called after `start` and before the first `step`, unless the phase is resumed. What getting ready took,
+        minutes on a slow machine, is taken off the budget: schedules that run over it begin with the first step."""
         if self.budget:
             self.budget, self.used = max(1.0, self.budget - self.used), 0.0
 

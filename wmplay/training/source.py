@@ -21,8 +21,9 @@ from wmplay.worlds.protocol import PhaseSpec, Segment
 if TYPE_CHECKING:
     from wmplay.training.workshop import Workshop
 
-# Rows encoded at a time: large enough for speed, small enough for memory.
-_ROWS = 256
+# Rows encoded at a time, large enough for speed and small enough for memory; and how many such pieces each thread is
+# given at a time.
+_ROWS, _AHEAD = 256, 4
 
 
 class Source:
@@ -97,8 +98,8 @@ def encode_all(shop: Workshop) -> list[np.ndarray]:
 
 
 def _encode(world: Any, data: Dataset, file: Path, shop: Workshop) -> None:
-    """All rows of a dataset, piece by piece: on a CPU a thread for each, since they share the work better so than the
-    many small operations of one piece would."""
+    """Write what a dataset's rows are encoded to, one row each, piece by piece: on a CPU a thread for each piece, since
+    cores share the work better so than in the many small operations of one."""
 
     @torch.no_grad()  # inference mode would leave weights whose layout changed unfit for the training that follows
     def piece(start: int) -> np.ndarray:
@@ -108,15 +109,19 @@ def _encode(world: Any, data: Dataset, file: Path, shop: Workshop) -> None:
         encoded: np.ndarray = world.encode_after(before, now).cpu().numpy()
         return encoded
 
-    starts = range(0, data.rows, _ROWS)
     out: np.memmap | None = None
     at_once = shop.threads if shop.device.name == "cpu" else 1
+    wave = _ROWS * _AHEAD * at_once
     with ThreadPoolExecutor(at_once, "encode", torch.set_num_threads, (1,)) as pool:
-        for start, encoded in zip(starts, pool.map(piece, starts), strict=True):
-            if out is None:
-                out = np.lib.format.open_memmap(file, "w+", encoded.dtype, (data.rows, *encoded.shape[1:]))
-            out[start : start + len(encoded)] = encoded
-            shop.working(f"encoding {data.name}: {start + len(encoded):,} of {data.rows:,} frames")
+        # In waves: whatever goes wrong is told at once, and a slow disk fills no memory.
+        for begin in range(0, data.rows, wave):
+            starts = range(begin, min(begin + wave, data.rows), _ROWS)
+            for start, encoded in zip(starts, pool.map(piece, starts), strict=True):
+                if out is None:
+                    out = np.lib.format.open_memmap(file, "w+", encoded.dtype, (data.rows, *encoded.shape[1:]))
+                out[start : start + len(encoded)] = encoded
+                shop.working(f"encoding {data.name}: {start + len(encoded):,} of {data.rows:,} frames")
+    shop.plain()  # a part of what the threads set for themselves holds for all
     if out is not None:
         out.flush()
 

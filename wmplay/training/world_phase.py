@@ -193,6 +193,7 @@ class WorldPhase(Phase):
         rate = self._rate()
         for group in self._optimiser.param_groups:
             group["lr"] = rate
+        # Drawn whole and used in part, so that the order of the data is the same whatever the machine can afford.
         segment = self._cut(self._source.next().streams(self._streams))
         with self._precision.autocast(self._device):
             loss, metrics = world.loss(segment, self.name, self._generator)
