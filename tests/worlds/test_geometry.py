@@ -7,7 +7,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from wmplay.worlds.geometry import Map, align, compose, sample, seen_from
+from wmplay.worlds.geometry import Map, align, compose, journey, sample, seen_from
 from wmplay.worlds.painter import Palette
 
 STRETCH = torch.tensor([1.0, 1.25])
@@ -26,6 +26,15 @@ def test_composed_motions_move_the_camera_where_they_should() -> None:
         pose = compose(pose, quarter)
     assert torch.allclose(pose[:, :2], torch.zeros(1, 2), atol=1e-5)
     assert math.isclose(float(pose[0, 2]), 2 * math.pi, rel_tol=1e-5)
+
+
+def test_a_journey_is_one_motion_after_the_other() -> None:
+    """The memory learns to arrive where it did: turning before or after a step leads to another place."""
+    motions = torch.randn(5, 9, 3, generator=torch.Generator().manual_seed(0))
+    pose = torch.zeros(5, 3)
+    for t, found in enumerate(journey(motions).unbind(1)):
+        pose = compose(pose, motions[:, t])
+        torch.testing.assert_close(found, pose)
 
 
 def test_alignment_finds_a_known_motion_to_a_tenth_of_a_pixel() -> None:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.worlds.blocks import RunningScale, detached, masked_mean, mlp, transitions
-from wmplay.worlds.geometry import compose
+from wmplay.worlds.geometry import compose, journey
 from wmplay.worlds.glances import GLANCE_SIZE, turned
 from wmplay.worlds.protocol import Segment
 from wmplay.worlds.rewards import RewardScale
@@ -44,8 +44,13 @@ class CanvasMemory(nn.Module):
 
     def advance(self, hidden: Tensor, moved: Tensor, look: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """One step: the next hidden [B, D] and `moved`. look [B, 32]: the glance it left; `action` is encoded."""
-        hidden = self.cell(torch.cat((self.scale.normalise(moved), look, action), dim=-1), hidden).float()
-        return hidden, moved + self.change(hidden).float() * self.scale.deviation
+        hidden, units = self._step(hidden, self.scale.normalise(moved), look, action)
+        return hidden, self.scale.restore(units)
+
+    def _step(self, hidden: Tensor, units: Tensor, look: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """`advance` with `moved` in deviations from its mean."""
+        hidden = self.cell(torch.cat((units, look, action), dim=-1), hidden).float()
+        return hidden, units + self.change(hidden).float()
 
     def outcome(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Reward and logit of the end [...] of hidden, look before and look after, side by side [..., D + 64]."""
@@ -73,34 +78,34 @@ class CanvasMemory(nn.Module):
         # The first row of an episode has no frame before it: there is no motion to learn from.
         moved = torch.cat((moved[..., :3] * valid[..., None], moved[..., 3:]), dim=-1)
         self.scale.learn(moved[valid])
+        units = self.scale.normalise(moved)
         real = self.look(glances).float()
         looks = [real[:, 0]]  # what the memory had seen before each step
         batch, length = segment.reward.shape
         hidden = rows.new_zeros(batch, self.hidden_size)
-        last, guesses, hiddens = moved[:, 0], [], []
-        pose, true_pose, drift = rows.new_zeros(batch, 3), rows.new_zeros(batch, 3), []
-        together = rows.new_ones(batch, 1)  # no new episode since the memory was left alone
+        last, guesses, hiddens = units[:, 0], [], []
+        pose = rows.new_zeros(batch, 3)
+        together = keep[:, read:].cumprod(1)  # no new episode since the memory was left alone
         for t in range(1, length):
-            hidden, guess = self.advance(hidden, last, looks[-1], action[:, t])
+            hidden, guess = self._step(hidden, last, looks[-1], action[:, t])
             guesses.append(guess)
             hiddens.append(hidden)
-            follows = valid[:, t, None]
             if t >= read:
-                together = together * keep[:, t, None]
-                pose, true_pose = compose(pose, guess[:, :3]), compose(true_pose, moved[:, t, :3])
-                drift.append((pose - true_pose) / motion_scale * together)
-                left = turned(glances[:, read - 1], pose.detach(), stretch, width) * together
+                with torch.no_grad():
+                    pose = compose(pose, self.scale.restore(guess)[:, :3])
+                    left = turned(glances[:, read - 1], pose, stretch, width) * together[:, t - read, None]
                 looks.append(self.look(left).float())
+                last = torch.where(valid[:, t, None], guess, units[:, t])
             else:
                 looks.append(real[:, t])
-            last = torch.where(follows, guess, moved[:, t]) if t >= read else moved[:, t]
+                last = units[:, t]
             hidden = hidden * keep[:, t, None]
-        ok, held = valid[:, 1:], torch.stack(hiddens, 1)
-        wrong = ((torch.stack(guesses, 1) - moved[:, 1:]) / self.scale.deviation).square()
+        ok, held, guessed = valid[:, 1:], torch.stack(hiddens, 1), torch.stack(guesses, 1)
+        wrong = (guessed - units[:, 1:]).square()
         motion_loss, sprite_loss = masked_mean(wrong[..., :3].mean(-1), ok), masked_mean(wrong[..., 3:].mean(-1), ok)
-        drift_loss = (
-            F.smooth_l1_loss(off := torch.stack(drift, 1), torch.zeros_like(off)) if drift else rows.new_zeros(())
-        )
+        alone, truly = self.scale.restore(guessed[:, read - 1 :])[..., :3], moved[:, read:, :3]
+        off = (journey(alone) - journey(truly)) / motion_scale * together[..., None]
+        drift_loss = F.smooth_l1_loss(off, torch.zeros_like(off)) if read < length else rows.new_zeros(())
         seen = torch.cat((held, torch.stack(looks[:-1], 1), real[:, 1:]), dim=-1)
         reward, end = self._told(seen)
         self.rewards.learn(segment.reward[:, 1:][ok])

@@ -30,6 +30,13 @@ def compose(pose: Tensor, motion: Tensor) -> Tensor:
     return torch.cat((pose[:, :2] + shift, pose[:, 2:] + motion[:, 2:]), dim=-1)
 
 
+def journey(motions: Tensor) -> Tensor:
+    """Poses [B, T, 3] after each of motions [B, T, 3]: `compose` from the origin on, all at once."""
+    angle = motions[..., 2].cumsum(1)
+    shift = rotate(motions[..., :2].flatten(0, 1), (angle - motions[..., 2]).flatten()).view_as(motions[..., :2])
+    return torch.cat((shift.cumsum(1), angle[..., None]), dim=-1)
+
+
 def pixel_centres(height: int, width: int, device: torch.device | None = None) -> Tensor:
     """Pixel centres [H, W, 2] as (x, y), measured from the middle of the picture."""
     y = torch.arange(height, device=device) + 0.5 - height / 2
