@@ -15,6 +15,7 @@ from torch import Tensor
 from wmplay import compiling
 from wmplay.core.errors import WmplayError
 from wmplay.devices import Precision, set_layout
+from wmplay.training.muon import Muon
 from wmplay.training.phases import Phase, PhaseState
 from wmplay.training.source import Source, encode_all
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
@@ -124,7 +125,7 @@ class WorldPhase(Phase):
         if precision.channels_last:
             set_layout(world, torch.channels_last)
         world.train()
-        optimiser = torch.optim.AdamW(parameters, lr=1e-8, fused=True)
+        optimiser = self._kind(parameters, lr=1e-8, fused=True)
         segment, best, started = self._source.next(), math.inf, math.inf
         for repeat in range(6):
             begin = time.perf_counter()
@@ -146,11 +147,15 @@ class WorldPhase(Phase):
         self._quickest = min(self._quickest, best)
         return best
 
+    @property
+    def _kind(self) -> type[torch.optim.AdamW]:
+        return Muon if self.spec.muon else torch.optim.AdamW
+
     def _apply(self) -> None:
         self._precision.apply()
         layout = torch.channels_last if self._precision.channels_last else torch.contiguous_format
         set_layout(self._world, layout)
-        self._optimiser = torch.optim.AdamW(
+        self._optimiser = self._kind(
             self._parameters,
             lr=self.spec.learning_rate,
             weight_decay=self.spec.weight_decay,

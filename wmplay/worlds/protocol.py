@@ -64,6 +64,7 @@ class PhaseSpec:
     independent: it needs nothing that the phase before it learns, and is trained at the same time where that pays
     brief: rows of the pieces that segments are cut into in the phase's first third; 0 leaves them whole. What comes
         from far back or leads far ahead is learned sooner once a single step is (Bengio et al. 2009)
+    muon: steps of its weight matrices are Muon's (`training.muon`) and not Adam's
     least: steps to be had in a budget of time: where the machine is too slow for so many, batches are made smaller,
         since few large steps teach less than many small ones
     """
@@ -81,6 +82,7 @@ class PhaseSpec:
     compiled: bool = False
     independent: bool = False
     brief: int = 0
+    muon: bool = False
     least: int = 0
     weight_decay: float = 0.0
     clip: float = 100.0

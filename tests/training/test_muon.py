@@ -1,0 +1,50 @@
+"""If these fail, layers learn along a few directions only, or what is no matrix learns nothing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from wmplay.training.muon import SIZE, Muon, orthogonal
+
+
+@pytest.mark.parametrize("shape", [(40, 90), (90, 40), (64, 64)])
+def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    found = torch.linalg.svdvals(orthogonal(matrix))
+    assert found.max() < 1.3 and (found > 0.5).float().mean() > 0.95, "all but what is next to 0"
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    exact = u @ v
+    assert float((orthogonal(matrix) * exact).sum() / exact.square().sum()) > 0.8
+
+
+def test_a_step_is_as_long_for_a_convolution_as_for_a_layer_whatever_its_gradient() -> None:
+    rate = 0.01
+    for layer in (nn.Linear(288, 48, bias=False), nn.Conv2d(32, 48, 3, bias=False)):
+        for scale in (1e-4, 1e2):
+            before = layer.weight.detach().clone()
+            layer.weight.grad = scale * torch.randn(layer.weight.shape, generator=torch.Generator().manual_seed(0))
+            Muon([layer.weight], lr=rate, weight_decay=0.0, fused=True).step()
+            length = (layer.weight.detach() - before).square().mean().sqrt()
+            # As many entries as the long side has are shared out over each unit vector of it.
+            assert float(length) == pytest.approx(rate * SIZE, rel=0.25)
+
+
+def test_what_is_no_matrix_takes_the_steps_of_adam() -> None:
+    torch.manual_seed(0)
+    layer, other = nn.Linear(64, 64), nn.Linear(64, 64)
+    other.load_state_dict(layer.state_dict())
+    thin, same = nn.Linear(64, 3), nn.Linear(64, 3)
+    same.load_state_dict(thin.state_dict())
+    ours = Muon([*layer.parameters(), *thin.parameters()], lr=0.01, fused=True)
+    adam = torch.optim.AdamW([*other.parameters(), *same.parameters()], lr=0.01, fused=True)
+    for _ in range(3):
+        for a, b in zip((layer, thin), (other, same), strict=True):
+            for p, q in zip(a.parameters(), b.parameters(), strict=True):
+                p.grad = torch.randn_like(p)
+                q.grad = p.grad.clone()
+        ours.step()
+        adam.step()
+    assert torch.equal(layer.bias, other.bias) and torch.equal(thin.weight, same.weight)
+    assert not torch.allclose(layer.weight, other.weight)
