@@ -39,8 +39,8 @@ from wmplay.worlds.protocol import PhaseSpec, Segment, World
 # Steps that vision and painter should have: in 300 s, the painter's loss was 1.10 by 630 small ones and 1.13 by 410,
 # most of them three times as large.
 ENOUGH = 1500
-# Step size of the memory in units of the others'. With Adam, the yaw was 6.9° off after 15 steps at a rate of 0.002 (200 s
-# on one core), 5.8° at 0.004 and 4.9° at 0.008; with Muon and half as many hidden units 2.8°.
+# Step size of the memory in units of the others'. With Adam, the yaw was 6.9° off after 15 steps at a rate of 0.002
+# (200 s on one core), 5.8° at 0.004 and 4.9° at 0.008; with Muon and half as many hidden units 2.8°.
 MEMORY_RATE = 2.0
 
 
