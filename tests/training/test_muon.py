@@ -19,9 +19,12 @@ def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int
     assert float((orthogonal(matrix) * exact).sum() / exact.square().sum()) > 0.8
 
 
-def test_a_step_is_as_long_for_a_convolution_as_for_a_layer_whatever_its_gradient() -> None:
+@pytest.mark.parametrize("tall", [False, True])
+def test_a_step_is_as_long_for_a_convolution_as_for_a_layer_whatever_its_gradient(tall: bool) -> None:
     rate = 0.01
-    for layer in (nn.Linear(288, 48, bias=False), nn.Conv2d(32, 48, 3, bias=False)):
+    wide_layers = (nn.Linear(288, 48, bias=False), nn.Conv2d(32, 48, 3, bias=False))
+    tall_layers = (nn.Linear(48, 288, bias=False), nn.Conv2d(4, 160, 3, bias=False))
+    for layer in tall_layers if tall else wide_layers:
         for scale in (1e-4, 1e2):
             before = layer.weight.detach().clone()
             layer.weight.grad = scale * torch.randn(layer.weight.shape, generator=torch.Generator().manual_seed(0))

@@ -2,7 +2,8 @@
 arXiv 2502.16982). What is no matrix, or a thin one, is left to AdamW.
 
 Of the gradient of a layer few directions are long, and Adam follows those; here the rare ones are learned as quickly.
-torch's own computes in bfloat16, which many CPUs only imitate, and takes no convolutions.
+A step's length does not depend on the gradient's: clipping does not tame it, only the learning rate does. torch's own
+Muon computes in bfloat16, which many CPUs only imitate, and takes no convolutions.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from torch import Tensor
 MOMENTUM = 0.95
 # Rounds of the iteration, and its coefficients, by which singular values between 0.002 and 1 come near 1.
 ROUNDS, COEFFICIENTS = 5, (3.4445, -4.7750, 2.0315)
-# Root of a step's mean square, in learning rates. At 0.2, about that of Adam, the painter of `canvas` learned less.
+# Root of a step's mean square, in learning rates. After 200 s the loss of the painter of `canvas` was 1.10 with Adam,
+# 1.04 at 0.2, about the size of Adam's, 1.01 at 0.4 and 1.02 at 0.8.
 SIZE = 0.4
-# Matrices with a shorter side than this are thin.
+# Matrices with a shorter side than this are thin: heads, mostly, whose few directions all matter.
 THIN = 32
 
 
@@ -39,18 +41,21 @@ class Muon(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
+        """One step from the gradients as they are; of matrices they are then None. There is no closure to ask again."""
+        assert closure is None
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None and self._is_matrix(parameter):
-                    self._turn(parameter, group["lr"], group["weight_decay"])
+                    self._step_matrix(parameter, group["lr"], group["weight_decay"])
                     parameter.grad = None  # done with: AdamW passes it over
-        return super().step(closure)
+        return super().step()
 
     @staticmethod
     def _is_matrix(parameter: Tensor) -> bool:
         return parameter.ndim >= 2 and min(len(parameter), parameter[0].numel()) >= THIN
 
-    def _turn(self, parameter: Tensor, rate: float, weight_decay: float) -> None:
+    def _step_matrix(self, parameter: Tensor, rate: float, weight_decay: float) -> None:
+        assert parameter.grad is not None
         state = self.state[parameter]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)

@@ -125,7 +125,7 @@ class WorldPhase(Phase):
         if precision.channels_last:
             set_layout(world, torch.channels_last)
         world.train()
-        optimiser = self._kind(parameters, lr=1e-8, fused=True)
+        optimiser = self._optimiser_type(parameters, lr=1e-8, fused=True)
         segment, best, started = self._source.next(), math.inf, math.inf
         for repeat in range(6):
             begin = time.perf_counter()
@@ -148,14 +148,14 @@ class WorldPhase(Phase):
         return best
 
     @property
-    def _kind(self) -> type[torch.optim.AdamW]:
+    def _optimiser_type(self) -> type[torch.optim.AdamW]:
         return Muon if self.spec.muon else torch.optim.AdamW
 
     def _apply(self) -> None:
         self._precision.apply()
         layout = torch.channels_last if self._precision.channels_last else torch.contiguous_format
         set_layout(self._world, layout)
-        self._optimiser = self._kind(
+        self._optimiser = self._optimiser_type(
             self._parameters,
             lr=self.spec.learning_rate,
             weight_decay=self.spec.weight_decay,
