@@ -39,9 +39,6 @@ from wmplay.worlds.protocol import PhaseSpec, Segment, World
 # Steps that vision and painter should have: in 300 s, the painter's loss was 1.10 by 630 small ones and 1.13 by 410,
 # most of them three times as large.
 ENOUGH = 1500
-# Step size of the memory in units of the others'. With Adam, the yaw was 6.9° off after 15 steps at a rate of 0.002
-# (200 s on one core), 5.8° at 0.004 and 4.9° at 0.008; with Muon and half as many hidden units 2.8°.
-MEMORY_RATE = 2.0
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -60,7 +57,7 @@ class CanvasConfig:
     batch: int = Field(64, ge=1, le=8192, description="segments in a batch of the memory phase")
     length: int = Field(32, ge=2, le=4096, description="rows in a segment of the memory phase")
     open_loop: int = Field(24, ge=0, le=4096, description="rows at a segment's end where it reads its own predictions")
-    learning_rate: float = Field(2e-3, gt=0.0, le=1.0, description="step size of Adam; the memory's is twice that")
+    learning_rate: float = Field(2e-3, gt=0.0, le=1.0, description="step size of Adam and Muon, all phases")
 
     @model_validator(mode="after")
     def _together(self) -> CanvasConfig:
@@ -141,7 +138,7 @@ class Canvas(World):
                 encoded=True, beside=True, muon=True, least=ENOUGH, clip=1.0,
             ),
             PhaseSpec(
-                "memory", ("memory",), 0.35, c.batch, c.length, MEMORY_RATE * c.learning_rate,
+                "memory", ("memory",), 0.35, c.batch, c.length, c.learning_rate,
                 encoded=True, independent=True, muon=True, brief=self._brief, clip=1.0,
             ),
         )  # fmt: skip
