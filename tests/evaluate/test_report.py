@@ -83,6 +83,23 @@ def test_the_card_says_in_words_what_it_measured(there: Path, run_cli):
     assert "most likely" not in said
 
 
+def test_a_slot_keeps_what_its_skill_is_held_against(there: Path, run_cli):
+    """The mean frame of the training data is one of the baselines: figures must not change where that data is gone."""
+    asked = ("eval", "three", "--json", "--starts", "8", "--device", "cpu")
+    assert run_cli("collect", "cartpole", "--steps", "500", "--name", "practice").code == 0
+    slots.save_slot(make_slot("three", 2), {"lineage": {"data": ["practice"]}}, {})
+    before = run_cli(*asked).json
+    assert run_cli("data", "delete", "practice", "--yes").code == 0
+    after = run_cli(*asked).json
+    assert before["mean_frame_from"] == "training data"
+    assert "kept" in after["mean_frame_from"]
+    assert after["regimes"] == before["regimes"]
+    assert slots.verify_slot("three") == []
+
+    (there / "three" / "report" / "mean.npz").write_bytes(b"half a file")
+    assert run_cli(*asked).json["mean_frame_from"] == "held-out play"
+
+
 @pytest.mark.slow
 def test_the_same_card_twice(there: Path, run_cli, tmp_path: Path):
     """Every slot of a game stands on the same starts, and a card can be had again to the last digit."""

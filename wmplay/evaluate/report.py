@@ -24,7 +24,7 @@ from wmplay.evaluate.rollout import begin, observations
 from wmplay.evaluate.starts import CONTEXT
 from wmplay.evaluate.statistics import mean_figure
 from wmplay.evaluate.staying import KEYS, STEPS, can_measure, measure_staying
-from wmplay.evaluate.subject import Narrate, Subject
+from wmplay.evaluate.subject import Narrate, Subject, packed_mean
 from wmplay.evaluate.tell import measure_tell
 
 SCHEMA = 1
@@ -145,6 +145,7 @@ def save_report(subject: Subject, report: dict[str, Any], pictures: dict[str, by
     files: dict[str, bytes | Path] = {
         ("" if name in ("preview.gif", "thumb.png") else "report/") + name: data for name, data in pictures.items()
     }
+    files |= packed_mean(subject)
     files["report/report.json"] = json.dumps(report, indent=1).encode()
     metrics = {**slots.find_slot(subject.info.path).metrics, **headline(report)}
     slots.save_slot(subject.info.path, {"metrics": metrics}, files)

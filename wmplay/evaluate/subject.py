@@ -3,6 +3,8 @@ measures."""
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,9 @@ from wmplay.worlds.protocol import World
 
 # Frames from which the mean training frame is taken; the mean of more looks the same.
 MEAN_ROWS = 2000
+# Where a slot keeps that mean, so that its figures elsewhere, where its training data is not, are the same.
+MEAN_FILE = "report/mean.npz"
+TRAINING, KEPT, HELD_OUT = "training data", "training data, as kept in the slot", "held-out play"
 Narrate = Callable[[str, float | None], None]
 
 
@@ -93,8 +98,8 @@ def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narr
 
 
 def _mean(info: SlotInfo, game: Game, regimes: dict[str, Starts]) -> tuple[NDArray[np.float32], str]:
-    """The mean training observation; of the held-out play where the training data is not here (a slot from
-    elsewhere)."""
+    """The mean training observation, and where it is from: the training data, else what the slot keeps of an earlier
+    card, else the held-out play, which is a little harder to beat on itself."""
     parts = []
     names = [str(name) for name in info.lineage.get("data", [])]
     for name in names:
@@ -104,6 +109,28 @@ def _mean(info: SlotInfo, game: Game, regimes: dict[str, Starts]) -> tuple[NDArr
             rows = np.linspace(0, data.rows - 1, MEAN_ROWS // len(names)).astype(int)
             parts += [data.read(row, row + 1) for row in rows if data.rows]
     if parts:
-        return mean_observation(np.concatenate(parts)), "training data"
+        return mean_observation(np.concatenate(parts)), TRAINING
+    kept = _kept_mean(info)
+    if kept is not None:
+        return kept, KEPT
     played = [s.observation[np.arange(s.observation.shape[1])[None] < s.valid[:, None]][::5] for s in regimes.values()]
-    return mean_observation(np.concatenate(played)), "held-out play"
+    return mean_observation(np.concatenate(played)), HELD_OUT
+
+
+def _kept_mean(info: SlotInfo) -> NDArray[np.float32] | None:
+    """The mean training observation from the slot's last card; None if it has none that fits."""
+    try:
+        with np.load(info.path / MEAN_FILE, allow_pickle=False) as file:
+            mean = np.asarray(file["mean"], np.float32)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    return mean if mean.shape == info.observation_spec.shape and np.isfinite(mean).all() else None
+
+
+def packed_mean(subject: Subject) -> dict[str, bytes]:
+    """The file in which the slot keeps its mean training observation; nothing where the mean is of other play."""
+    if subject.mean_from == HELD_OUT:
+        return {}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, mean=subject.mean)
+    return {MEAN_FILE: buffer.getvalue()}
