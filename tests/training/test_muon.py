@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from wmplay.training.muon import SIZE, Muon, orthogonal
+from wmplay.training.muon import PIECE, SIZE, Muon, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(40, 90), (90, 40), (64, 64)])
@@ -17,6 +17,16 @@ def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
     exact = u @ v
     assert float((orthogonal(matrix) * exact).sum() / exact.square().sum()) > 0.8
+
+
+@pytest.mark.parametrize("tall", [False, True])
+def test_a_large_matrix_is_taken_in_pieces_and_its_step_is_as_long(tall: bool) -> None:
+    matrix = torch.randn(2 * PIECE, 3 * PIECE, generator=torch.Generator().manual_seed(0))
+    found = orthogonal(matrix.t()).t() if tall else orthogonal(matrix)
+    for half in (slice(PIECE), slice(PIECE, None)):
+        assert torch.allclose(found[half], orthogonal(matrix[half]), atol=1e-5)
+    length = found.square().mean().sqrt() * (3 * PIECE) ** 0.5
+    assert float(length) == pytest.approx(1.0, rel=0.2)
 
 
 @pytest.mark.parametrize("tall", [False, True])

@@ -8,6 +8,7 @@ Muon computes in bfloat16, which many CPUs only imitate, and takes no convolutio
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -22,18 +23,30 @@ ROUNDS, COEFFICIENTS = 5, (3.4445, -4.7750, 2.0315)
 SIZE = 0.4
 # Matrices with a shorter side than this are thin: heads, mostly, whose few directions all matter.
 THIN = 32
+# Of those with a longer one, pieces of it are taken by themselves: the cost grows with its square. After 150 steps the
+# loss of `rssm` was 47.5 with pieces of 256 and 43.6 with these, which cost two thirds of the time (whole ones: twice).
+PIECE = 128
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """The matrix [M, N] with all its singular values brought near 1, by a Newton-Schulz iteration."""
-    wide = matrix.shape[0] <= matrix.shape[1]
-    x = matrix if wide else matrix.t()
-    x = x / (x.norm() + 1e-7)
+    """The matrix [M, N] with all its singular values brought near 1, by a Newton-Schulz iteration.
+
+    One with more than PIECE rows and columns is cut along its shorter side, and each piece has its own.
+    """
+    if matrix.shape[0] > matrix.shape[1]:
+        return orthogonal(matrix.t()).t()
+    count = math.ceil(len(matrix) / PIECE)
+    return torch.cat([_orthogonal(piece) for piece in matrix.tensor_split(count)])
+
+
+def _orthogonal(wide: Tensor) -> Tensor:
+    """`orthogonal` of a matrix with at least as many columns as rows."""
+    x = wide / (wide.norm() + 1e-7)
     a, b, c = COEFFICIENTS
     for _ in range(ROUNDS):
         square = x @ x.t()
         x = a * x + (b * square + c * square @ square) @ x
-    return x if wide else x.t()
+    return x
 
 
 class Muon(torch.optim.AdamW):

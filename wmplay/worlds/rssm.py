@@ -58,7 +58,7 @@ class Rssm(World):
         # 12M, the paper's smallest size but two.
         "base": {
             "deterministic": 2048, "classes": 16, "units": 256, "depth": 32, "batch": 16, "length": 64,
-            "learning_rate": 1e-4,
+            "learning_rate": 5e-4,
         },
     }  # fmt: skip
 
@@ -100,7 +100,9 @@ class Rssm(World):
     def phases(self) -> tuple[PhaseSpec, ...]:
         c = self.config
         modules = ("encoder", "decoder", "memory", "prior", "look", "posterior", "reward", "end")
-        return (PhaseSpec("joint", modules, 1.0, c.batch, c.length, c.learning_rate, compiled=True, clip=100.0),)
+        return (
+            PhaseSpec("joint", modules, 1.0, c.batch, c.length, c.learning_rate, compiled=True, muon=True, clip=100.0),
+        )
 
     @property
     def features_size(self) -> int:

@@ -32,7 +32,7 @@ class RssmConfig:
     )
     batch: int = Field(16, ge=1, le=4096, description="segments in a batch")
     length: int = Field(32, ge=2, le=4096, description="rows in a segment")
-    learning_rate: float = Field(6e-4, gt=0.0, le=1.0, description="step size of Adam")
+    learning_rate: float = Field(3e-3, gt=0.0, le=1.0, description="step size of Adam and Muon")
 
     @model_validator(mode="after")
     def _together(self) -> RssmConfig:
