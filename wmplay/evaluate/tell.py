@@ -17,25 +17,27 @@ from wmplay.evaluate.statistics import share_figure
 from wmplay.evaluate.subject import Subject
 
 CLIP = 16
-# Passes over 300 training clips; fewer clips get more passes, so that every judge takes about as many steps.
-EPOCHS, BATCH, RATE = 12, 32, 1e-3
+# Steps of the judge's training, pairs of clips in each, and step size, which falls to 0.
+STEPS, PAIRS, RATE = 240, 8, 3e-3
 
 
 class Judge(nn.Module):
-    """Clips float32 [B, 3, 16, H, W] in [0, 1] to one logit [B], positive for dreamed; sees pictures and motion."""
+    """Clips float32 [B, 16, 3, H, W] in [-0.5, 0.5] to one logit [B], positive for dreamed: by how each picture looks
+    and differs from the one before, on the whole and where it is most striking."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv3d(3, 16, (3, 4, 4), (1, 2, 2), 1), nn.GroupNorm(4, 16), nn.SiLU(),
-            nn.Conv3d(16, 32, (3, 4, 4), (2, 2, 2), 1), nn.GroupNorm(4, 32), nn.SiLU(),
-            nn.Conv3d(32, 64, (3, 4, 4), (2, 2, 2), 1), nn.GroupNorm(4, 64), nn.SiLU(),
+            nn.Conv2d(6, 32, 4, 2, 1), nn.GroupNorm(4, 32), nn.SiLU(),
+            nn.Conv2d(32, 64, 4, 2, 1), nn.GroupNorm(4, 64), nn.SiLU(),
+            nn.Conv2d(64, 64, 3, 1, 1), nn.SiLU(),
         )  # fmt: skip
         self.out = nn.Linear(128, 1)
 
     def forward(self, clips: Tensor) -> Tensor:
-        seen = self.layers(clips).flatten(2)
-        return self.out(torch.cat([seen.mean(dim=2), seen.amax(dim=2)], dim=1)).squeeze(1)
+        now, change = clips[:, 1:], clips[:, 1:] - clips[:, :-1]
+        seen = self.layers(torch.cat((now, 4.0 * change), dim=2).flatten(0, 1)).unflatten(0, now.shape[:2])
+        return self.out(torch.cat((seen.mean(dim=(1, 3, 4)), seen.amax(dim=(3, 4)).mean(dim=1)), dim=1)).squeeze(1)
 
 
 def clips(subject: Subject, starts: Starts, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
@@ -58,39 +60,37 @@ def judge(
     real: NDArray[np.uint8], dreamed: NDArray[np.uint8], seed: int = 0, tick: Callable[[float], None] | None = None
 ) -> dict[str, Any]:
     """Train a judge on three quarters of the pairs and ask it about the rest: `accuracy` [mean, low, high] over `n`
-    unseen clips. Pairs stay together, so no start is in both parts."""
+    unseen clips. Pairs stay together, so no start is in both parts, and what both of a pair show tells nothing."""
     count = len(real)
     held = max(2, count // 4)
     order = np.random.default_rng(seed).permutation(count)
     test, train = order[:held], order[held:]
 
-    def batch(which: NDArray[np.int64], labels: NDArray[np.bool_]) -> Tensor:
-        picked = np.where(labels[:, None, None, None, None], dreamed[which], real[which])
-        return torch.as_tensor(picked).permute(0, 4, 1, 2, 3).float() / 255
+    def batch(clips: NDArray[np.uint8], which: NDArray[np.int64]) -> Tensor:
+        return torch.as_tensor(clips[which]).permute(0, 1, 4, 2, 3).float() / 255 - 0.5
 
     generator = np.random.default_rng(seed + 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Judge()
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=1e-2)
-    pairs = np.concatenate([np.stack([train, np.zeros_like(train)]), np.stack([train, np.ones_like(train)])], axis=1)
-    epochs = max(EPOCHS, round(EPOCHS * 300 / pairs.shape[1]))
-    for epoch in range(epochs):
-        shuffled = pairs[:, generator.permutation(pairs.shape[1])]
-        for at in range(0, shuffled.shape[1], BATCH):
-            which, label = shuffled[0, at : at + BATCH], shuffled[1, at : at + BATCH].astype(bool)
-            loss = F.binary_cross_entropy_with_logits(model(batch(which, label)), torch.as_tensor(label).float())
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+    for step in range(STEPS):
+        which = generator.choice(train, min(PAIRS, len(train)), replace=False)
+        shown = torch.cat((batch(real, which), batch(dreamed, which)))
+        label = torch.arange(2).repeat_interleave(len(which)).float()
+        if generator.random() < 0.5:  # the same seen in a mirror: twice as many clips
+            shown = shown.flip(-1)
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * (1.0 - step / STEPS)
+        loss = F.binary_cross_entropy_with_logits(model(shown), label)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
         if tick:
-            tick((epoch + 1) / epochs)
-    right = 0
+            tick((step + 1) / STEPS)
     with torch.inference_mode():
-        for dreamt in (False, True):
-            said = model(batch(test, np.full(len(test), dreamt))) > 0
-            right += int((said.numpy() == dreamt).sum())
-    return {"n": 2 * len(test), "trained_on": pairs.shape[1], "accuracy": share_figure(right, 2 * len(test))}
+        right = int((model(batch(real, test)) <= 0).sum()) + int((model(batch(dreamed, test)) > 0).sum())
+    return {"n": 2 * held, "trained_on": 2 * len(train), "accuracy": share_figure(right, 2 * held)}
 
 
 def measure_tell(subject: Subject, seed: int = 0, tick: Callable[[float], None] | None = None) -> dict[str, Any] | None:
