@@ -1,4 +1,8 @@
-"""Can you tell? A small network learns to tell dreamed clips from real ones; a perfect dream leaves it guessing."""
+"""Can you tell? A small network learns to tell dreamed clips from real ones; a perfect dream leaves it guessing.
+
+So does a network that has learned nothing: boards of GridWorld softened by 15 %, 30 pairs to learn from, were not told.
+Far above 50 % is proof that a dream can be told; 50 % is none that it cannot.
+"""
 
 from __future__ import annotations
 
