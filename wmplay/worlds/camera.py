@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.worlds.blocks import detached, full_precision, noise_like, to_float
-from wmplay.worlds.geometry import align, inside, sample, seen_from, softened
+from wmplay.worlds.geometry import align, inside, sample, seen_from
 from wmplay.worlds.glances import wide_view
 from wmplay.worlds.painter import Palette
 from wmplay.worlds.protocol import Segment
@@ -103,18 +103,20 @@ class Vision(nn.Module):
         )
 
     def _match(self, before: Tensor, after: Tensor, motion: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean absolute error of the better of two explanations, pixel by pixel, at two sharpnesses."""
+        """Mean absolute error of the better of two explanations, pixel by pixel: it moved, or it stayed.
+
+        What moved is sampled from the world's pixels alone. Were those of the screen mixed in, no neighbour of the
+        screen could be explained by a motion, and the screen would grow by a pixel all around.
+        """
         points = seen_from(motion, self.stretch(), self.shape[1], self.shape[2])
         fixed = self.fixed()
-        hidden = sample(fixed.detach().expand(len(before), -1, -1, -1), points)
-        valid = inside(points, self.shape[1], self.shape[2])[:, None] * (1.0 - hidden) * pair[:, None, None, None]
-        total = before.new_zeros(())
-        for radius in (0, 1):
-            old, new = (softened(x, radius) for x in (before, after))
-            moved = (sample(old, points) - new).abs().mean(1, keepdim=True)
-            stayed = (old - new).abs().mean(1, keepdim=True)
-            total = total + (valid * ((1.0 - fixed) * moved + fixed * stayed)).mean()
-        return total / 2, fixed.detach().mean()
+        loose = (1.0 - fixed.detach()).expand(len(before), -1, -1, -1)
+        there = sample(loose, points)
+        valid = inside(points, self.shape[1], self.shape[2])[:, None] * there * pair[:, None, None, None]
+        world = sample(before * loose, points) / there.clamp_min(1e-3)
+        moved = (world - after).abs().mean(1, keepdim=True)
+        stayed = (before - after).abs().mean(1, keepdim=True)
+        return (valid * ((1.0 - fixed) * moved + fixed * stayed)).mean(), fixed.detach().mean()
 
     @torch.no_grad()
     def _moved(self, picture: Tensor, filler: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -53,11 +53,14 @@ def seen_from(motion: Tensor, stretch: Tensor, height: int, width: int) -> Tenso
     return (rotate(rays, motion[:, 2]) + motion[:, None, None, :2]) * stretch
 
 
-def sample(pictures: Tensor, points: Tensor) -> Tensor:
-    """Bilinear samples [B, C, h, w] of pictures [B, C, H, W] at points [B, h, w, 2] from the middle; 0 outside."""
+def sample(pictures: Tensor, points: Tensor, mode: str = "bilinear") -> Tensor:
+    """Samples [B, C, h, w] of pictures [B, C, H, W] at points [B, h, w, 2] from the middle; 0 outside.
+
+    mode: `bilinear`, or `bicubic`, which keeps edges sharper and may overshoot.
+    """
     height, width = pictures.shape[-2:]
     scale = torch.tensor([2.0 / width, 2.0 / height], device=points.device)
-    return F.grid_sample(pictures, points * scale, align_corners=False)
+    return F.grid_sample(pictures, points * scale, mode=mode, align_corners=False)
 
 
 def inside(points: Tensor, height: int, width: int) -> Tensor:
@@ -70,11 +73,6 @@ def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
     along_x = F.pad((picture[..., :, 2:] - picture[..., :, :-2]) / 2, (1, 1, 0, 0))
     along_y = F.pad((picture[..., 2:, :] - picture[..., :-2, :]) / 2, (0, 0, 1, 1))
     return along_x, along_y
-
-
-def softened(picture: Tensor, radius: int) -> Tensor:
-    """Box blur of [B, C, H, W]; a rough motion is easier to improve on soft pictures."""
-    return F.avg_pool2d(picture, 2 * radius + 1, 1, radius, count_include_pad=False) if radius else picture
 
 
 @torch.no_grad()
@@ -159,7 +157,10 @@ class Map:
         kept = maps * near[:, None]
         if not real:
             fresh = fresh & (kept[:, 3:4] == 0)
-        colour = (found[:, :3] * 255.0).round().clamp(0, 255).to(torch.uint8)
+        # Sharper wherever all sixteen neighbours are valid, so that nothing of the others comes in.
+        sharp = sample(both, points, "bicubic")
+        clean = (sharp[:, 3:] - 1.0).abs() < 1e-3
+        colour = (torch.where(clean, sharp, found)[:, :3] * 255.0).round().clamp(0, 255).to(torch.uint8)
         marks = torch.full_like(colour[:, :2], 255)
         marks[:, 1] = 255 if real else 0
         return torch.where(fresh, torch.cat((colour, marks), dim=1), kept)
