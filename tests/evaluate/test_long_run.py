@@ -150,8 +150,24 @@ def test_a_judge_tells_noise_from_play_and_cannot_tell_play_from_itself():
     generator = np.random.default_rng(0)
     noisy = np.clip(real + generator.normal(0, 40, real.shape), 0, 255).astype(np.uint8)
     assert judge(real, noisy)["accuracy"][0] > 0.9
-    same = judge(real, real.copy())["accuracy"]
-    assert same[1] <= 0.5 <= same[2]
+    same = judge(real, real.copy())
+    assert same["accuracy"][1] <= 0.5 <= same["accuracy"][2]
+    assert same["trained_accuracy"][0] == 0.5
+    assert "they are the same, or it learned too little" in told_in_words(same)
+
+
+def told_in_words(tell: dict[str, Any]) -> str:
+    card = {"can_you_tell": tell, "regimes": {}, "seconds": 1, "device": "CPU", "mean_frame_from": "it"}
+    return next(line for line in sentences(card) if line.startswith("Can you tell?"))
+
+
+def test_a_judge_that_has_seen_no_difference_says_so():
+    """50 % of a judge that learned nothing read like praise."""
+    sure = {"n": 64, "trained_on": 192, "accuracy": [0.5, 0.4, 0.6], "trained_accuracy": [0.99, 0.96, 1.0]}
+    assert "too little" not in told_in_words(sure)
+    assert "too little" in told_in_words({**sure, "trained_accuracy": [0.52, 0.45, 0.59]})
+    del sure["trained_accuracy"]
+    assert "too little" not in told_in_words(sure), "a card from before it was there can still be read"
 
 
 @pytest.mark.slow

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+# A judge that is right about fewer of the clips it learned from has seen no difference.
+LEARNED = 0.75
+
 
 def _share(figure: list[float] | None) -> str:
     return "none to count" if figure is None else f"{figure[0]:.1%} [{figure[1]:.1%}, {figure[2]:.1%}]"
@@ -66,6 +69,12 @@ def sentences(report: dict[str, Any]) -> list[str]:
     if tell:
         right = _share(tell["accuracy"])
         told.append(f"Can you tell? A classifier is right on {right} of {tell['n']} clips (50 %: it cannot).")
+        learned = tell.get("trained_accuracy")
+        if learned and learned[0] < LEARNED:
+            told[-1] += (
+                f" But it is right on {_share(learned)} of those it learned from: they are the same, or it learned too "
+                "little to say."
+            )
     gap = report.get("gap")
     if gap:
         real, dream = gap["game"], gap["dream"]
