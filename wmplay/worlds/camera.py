@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.worlds.blocks import detached, full_precision, noise_like, to_float
-from wmplay.worlds.geometry import align, inside, sample, seen_from
+from wmplay.worlds.geometry import align, inside, sample, seen_from, softened
 from wmplay.worlds.glances import wide_view
 from wmplay.worlds.painter import Palette
 from wmplay.worlds.protocol import Segment
@@ -106,17 +106,24 @@ class Vision(nn.Module):
         """Mean absolute error of the better of two explanations, pixel by pixel: it moved, or it stayed.
 
         What moved is sampled from the world's pixels alone. Were those of the screen mixed in, no neighbour of the
-        screen could be explained by a motion, and the screen would grow by a pixel all around.
+        screen could be explained by a motion, and the screen would grow by a pixel all around; so soft pictures, which
+        mix wherever one looks, have no say in what is fixed. But they help to find the stretch: CarRacing's, 1.25, was
+        found as 1.249 with them and as 1.238 without (two minutes of training).
         """
         points = seen_from(motion, self.stretch(), self.shape[1], self.shape[2])
         fixed = self.fixed()
         loose = (1.0 - fixed.detach()).expand(len(before), -1, -1, -1)
-        there = sample(loose, points)
+        there, here = sample(loose, points), softened(loose, 1)
         valid = inside(points, self.shape[1], self.shape[2])[:, None] * there * pair[:, None, None, None]
-        world = sample(before * loose, points) / there.clamp_min(1e-3)
-        moved = (world - after).abs().mean(1, keepdim=True)
+
+        def moved(old: Tensor, new: Tensor) -> Tensor:
+            found = sample(old * loose, points) / there.clamp_min(1e-3)
+            return (found - new).abs().mean(1, keepdim=True)
+
         stayed = (before - after).abs().mean(1, keepdim=True)
-        return (valid * ((1.0 - fixed) * moved + fixed * stayed)).mean(), fixed.detach().mean()
+        sharp = (1.0 - fixed) * moved(before, after) + fixed * stayed
+        soft = loose * moved(*(softened(x * loose, 1) / here.clamp_min(1e-3) for x in (before, after)))
+        return (valid * (sharp + soft)).mean(), fixed.detach().mean()
 
     @torch.no_grad()
     def _moved(self, picture: Tensor, filler: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -75,6 +75,11 @@ def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
     return along_x, along_y
 
 
+def softened(picture: Tensor, radius: int) -> Tensor:
+    """Box blur of [B, C, H, W]."""
+    return F.avg_pool2d(picture, 2 * radius + 1, 1, radius, count_include_pad=False)
+
+
 @torch.no_grad()
 def align(
     before: Tensor, after: Tensor, motion: Tensor, stretch: Tensor, loose: Tensor, shrinks: Sequence[int] = (4, 2, 1, 1)
