@@ -91,7 +91,9 @@ def test_places_left_far_behind_are_forgotten_and_not_seen_again_elsewhere() -> 
     for _ in range(26):
         pose = compose(pose, torch.tensor([[0.0, -4.0, 0.0]]))
         # Imagined pictures that add nothing: only the forgetting is at work.
+        forgotten = world.forget(drawn, pose)
         drawn = world.write(drawn, pose, STRETCH, _landscape(1), 0.0 * everywhere, False)
+        assert torch.equal(forgotten, drawn)
     _, known, _ = world.read(drawn, pose, STRETCH)
     assert not known.any()
 

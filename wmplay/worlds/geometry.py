@@ -144,22 +144,35 @@ class Map:
         known = weight > 0.6
         return seen[:, :3] / weight.clamp_min(0.6) * known, known, seen[:, 4:] > 0.6
 
+    def _offsets(self, maps: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+        """Of every column and every row of texels [B, N] from the camera, in texels along x and y."""
+        centres = torch.arange(self.size, device=maps.device) + 0.5
+        offset_x = (centres - pose[:, :1] * self.texels + self.size / 2) % self.size - self.size / 2
+        offset_y = (centres - pose[:, 1:2] * self.texels + self.size / 2) % self.size - self.size / 2
+        return offset_x, offset_y
+
+    def _near(self, offset_x: Tensor, offset_y: Tensor) -> Tensor:
+        """Which texels are near enough to be remembered, bool [B, 1, N, N]."""
+        far = self.size / 2 - RIM
+        return ((offset_x.abs() <= far)[:, None, :] & (offset_y.abs() <= far)[:, :, None])[:, None]
+
+    def forget(self, maps: Tensor, pose: Tensor) -> Tensor:
+        """Maps without what is far from the camera: all that `write` does where nothing is valid."""
+        return maps * self._near(*self._offsets(maps, pose))
+
     def write(self, maps: Tensor, pose: Tensor, stretch: Tensor, picture: Tensor, valid: Tensor, real: bool) -> Tensor:
         """Maps with the picture [B, 3, H, W] in [0, 1] laid down where `valid` [B or 1, 1, H, W] is 1.
 
         real: the picture was seen and replaces what was there; an imagined one only fills what nobody knew.
         """
-        centres = torch.arange(self.size, device=maps.device) + 0.5
-        offset_x = (centres - pose[:, :1] * self.texels + self.size / 2) % self.size - self.size / 2
-        offset_y = (centres - pose[:, 1:2] * self.texels + self.size / 2) % self.size - self.size / 2
-        near = (offset_x.abs() <= self.size / 2 - RIM)[:, None, :] & (offset_y.abs() <= self.size / 2 - RIM)[:, :, None]
+        offset_x, offset_y = self._offsets(maps, pose)
         shape = (-1, self.size, self.size)
         offset = torch.stack((offset_x[:, None, :].expand(shape), offset_y[:, :, None].expand(shape)), dim=-1)
         points = rotate(offset / self.texels, -pose[:, 2]) * stretch
         both = torch.cat((picture, valid.expand(len(maps), -1, -1, -1)), dim=1)
         found = sample(both, points)
         fresh = (inside(points, self.height, self.width) & (found[:, 3] > 0.99))[:, None]
-        kept = maps * near[:, None]
+        kept = maps * self._near(offset_x, offset_y)
         if not real:
             fresh = fresh & (kept[:, 3:4] == 0)
         # Sharper wherever all sixteen neighbours are valid, so that nothing of the others comes in.

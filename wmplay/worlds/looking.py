@@ -35,7 +35,7 @@ def look_around(
     """The frame [B, 3, H, W] from a pose, which pixels [B, 1, H, W] were known, and the map with what was painted.
 
     Above temperature 0 the painter chooses, and goes on from what it chose before. At 0 it shows what is to be
-    expected of a place, colours mixed by their probability, given only what was really seen.
+    expected of a place, colours mixed by their probability, given only what was really seen; nothing of that is kept.
 
     paper: how maps are read and written; canvas uint8 [B, 5, N, N]: the maps themselves. pose [B, 3]; sprite [B, Z];
     guide and wide: what the painter goes by; chance [B, K, 12, 12]: standard normal noise.
@@ -56,7 +56,10 @@ def look_around(
         uniform = torch.special.ndtr(1.5 * field).clamp(1e-4, 1.0 - 1e-4)
         painted = vision.palette.paint((logits - CHANCE * temperature * torch.log(-torch.log(uniform))).argmax(1))
     world = torch.where(known, colour, painted)
-    canvas = paper.write(canvas, pose, stretch, world, loose, real=False)
+    if temperature == 0.0:
+        canvas = paper.forget(canvas, pose)
+    else:
+        canvas = paper.write(canvas, pose, stretch, world, loose, real=False)
     # A soft screen mask blends the rim of what is fixed into the world behind it.
     soft = vision.fixed()
     return world * (1.0 - soft) + vision.show_sprite(sprite) * soft, known, canvas
