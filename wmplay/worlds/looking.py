@@ -14,8 +14,8 @@ from wmplay.worlds.geometry import Map
 from wmplay.worlds.painter import Painter, whole
 
 # How strongly the painter's noise acts at temperature 1. Noise that neighbours share adds up: at 1 the grass of
-# CarRacing grew holes. The shipped slot's dreams, driven by sight, were on a road in 97 % of 1,000 steps at 0.35 and in
-# 96 % at 0.4 (64 dreams); in 300 steps of 32 dreams, in 99 % at 0.25, but roads hardly bent, and in 94 % at 0.5, where
+# CarRacing grew holes. A slot's dreams, driven by sight, were on a road in 97 % of 1,000 steps at 0.35 and in 96 % at
+# 0.4 (64 dreams); in 300 steps of 32 dreams, in 99 % at 0.25, but roads hardly bent, and in 94 % at 0.5, where
 # they cross and end more often than the game's. Sharper painters need less.
 CHANCE = 0.35
 
