@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# A judge that is right about fewer of the clips it learned from has seen no difference.
+# A judge that is right about a smaller share of the clips it learned from has seen too little of a difference.
 LEARNED = 0.75
 
 

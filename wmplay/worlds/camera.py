@@ -108,12 +108,13 @@ class Vision(nn.Module):
         What moved is sampled from the world's pixels alone. Were those of the screen mixed in, no neighbour of the
         screen could be explained by a motion, and the screen would grow by a pixel all around; so soft pictures, which
         mix wherever one looks, have no say in what is fixed. But they help to find the stretch: CarRacing's, 1.25, was
-        found as 1.249 with them and as 1.238 without (two minutes of training).
+        found as 1.249 with them and as 1.238 without (two minutes of training). Returns the error, sharp and soft added
+        up, and the share of the frame that is fixed.
         """
         points = seen_from(motion, self.stretch(), self.shape[1], self.shape[2])
         fixed = self.fixed()
         loose = (1.0 - fixed.detach()).expand(len(before), -1, -1, -1)
-        there, here = sample(loose, points), softened(loose, 1)
+        there, here = sample(loose, points), softened(loose)
         valid = inside(points, self.shape[1], self.shape[2])[:, None] * there * pair[:, None, None, None]
 
         def moved(old: Tensor, new: Tensor) -> Tensor:
@@ -122,7 +123,7 @@ class Vision(nn.Module):
 
         stayed = (before - after).abs().mean(1, keepdim=True)
         sharp = (1.0 - fixed) * moved(before, after) + fixed * stayed
-        soft = loose * moved(*(softened(x * loose, 1) / here.clamp_min(1e-3) for x in (before, after)))
+        soft = loose * moved(*(softened(x * loose) / here.clamp_min(1e-3) for x in (before, after)))
         return (valid * (sharp + soft)).mean(), fixed.detach().mean()
 
     @torch.no_grad()

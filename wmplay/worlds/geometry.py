@@ -14,6 +14,10 @@ from torch import Tensor
 
 # Texels at the rim of the map that are forgotten before the other side of the wrap could be mistaken for them.
 RIM = 6
+# How much sharper a picture is before it is written to a map. One of CarRacing's, read from the map at another pose,
+# was 0.00173 off (mean absolute error) without, 0.00156 at 0.3 and 0.45, 0.00159 at 0.6; written bicubically, 0.00154,
+# which costs four times a bilinear sample.
+SHARPEN = 0.45
 
 
 def rotate(vectors: Tensor, angle: Tensor) -> Tensor:
@@ -53,14 +57,11 @@ def seen_from(motion: Tensor, stretch: Tensor, height: int, width: int) -> Tenso
     return (rotate(rays, motion[:, 2]) + motion[:, None, None, :2]) * stretch
 
 
-def sample(pictures: Tensor, points: Tensor, mode: str = "bilinear") -> Tensor:
-    """Samples [B, C, h, w] of pictures [B, C, H, W] at points [B, h, w, 2] from the middle; 0 outside.
-
-    mode: `bilinear`, or `bicubic`, which keeps edges sharper and may overshoot.
-    """
+def sample(pictures: Tensor, points: Tensor) -> Tensor:
+    """Bilinear samples [B, C, h, w] of pictures [B, C, H, W] at points [B, h, w, 2] from the middle; 0 outside."""
     height, width = pictures.shape[-2:]
     scale = torch.tensor([2.0 / width, 2.0 / height], device=points.device)
-    return F.grid_sample(pictures, points * scale, mode=mode, align_corners=False)
+    return F.grid_sample(pictures, points * scale, align_corners=False)
 
 
 def inside(points: Tensor, height: int, width: int) -> Tensor:
@@ -75,9 +76,17 @@ def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
     return along_x, along_y
 
 
-def softened(picture: Tensor, radius: int) -> Tensor:
-    """Box blur of [B, C, H, W]."""
-    return F.avg_pool2d(picture, 2 * radius + 1, 1, radius, count_include_pad=False)
+def softened(picture: Tensor) -> Tensor:
+    """Mean of each pixel [B, C, H, W] and its neighbours."""
+    return F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False)
+
+
+def sharpened(picture: Tensor, valid: Tensor) -> Tensor:
+    """The picture [B, C, H, W] less SHARPEN of its softness, to make up for being sampled bilinearly; may overshoot.
+
+    Only where all neighbours are `valid` [B or 1, 1, H, W]: nothing of the others comes in.
+    """
+    return picture + SHARPEN * (picture - softened(picture)) * (softened(valid) > 0.999)
 
 
 @torch.no_grad()
@@ -169,16 +178,13 @@ class Map:
         shape = (-1, self.size, self.size)
         offset = torch.stack((offset_x[:, None, :].expand(shape), offset_y[:, :, None].expand(shape)), dim=-1)
         points = rotate(offset / self.texels, -pose[:, 2]) * stretch
-        both = torch.cat((picture, valid.expand(len(maps), -1, -1, -1)), dim=1)
+        both = torch.cat((sharpened(picture, valid), valid.expand(len(maps), -1, -1, -1)), dim=1)
         found = sample(both, points)
         fresh = (inside(points, self.height, self.width) & (found[:, 3] > 0.99))[:, None]
         kept = maps * self._near(offset_x, offset_y)
         if not real:
             fresh = fresh & (kept[:, 3:4] == 0)
-        # Sharper wherever all sixteen neighbours are valid, so that nothing of the others comes in.
-        sharp = sample(both, points, "bicubic")
-        clean = (sharp[:, 3:] - 1.0).abs() < 1e-3
-        colour = (torch.where(clean, sharp, found)[:, :3] * 255.0).round().clamp(0, 255).to(torch.uint8)
+        colour = (found[:, :3] * 255.0).round().clamp(0, 255).to(torch.uint8)
         marks = torch.full_like(colour[:, :2], 255)
         marks[:, 1] = 255 if real else 0
         return torch.where(fresh, torch.cat((colour, marks), dim=1), kept)
