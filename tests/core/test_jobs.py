@@ -14,6 +14,7 @@ import pytest
 from core.conftest import FAKE_WORKER
 from wmplay.core import jobs
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
+from wmplay.core.job_state import describe_all
 from wmplay.core.jobs import JobInfo
 from wmplay.core.runs import RunStore
 
@@ -95,6 +96,17 @@ def test_a_killed_worker_shows_as_dead_within_five_seconds(start: Start) -> None
     assert dead.last_error is not None
     assert "killed, or out of memory" in dead.last_error
     assert "worker at work" in dead.last_error
+
+
+def test_a_last_word_said_while_the_record_was_being_read_counts(start: Start) -> None:
+    """Read as running, gone by the time its process is looked for: such a job was shown as dead."""
+    job = until(start(end="hang"), running)
+    with RunStore(job.path / "train" / "run.sqlite") as store:
+        early = store.runs()
+        jobs.control(job.id, "stop")
+        assert list(jobs.watch(job.id, 0.02))[-1].state == "stopped"
+        readings = iter((early, store.runs()))
+        assert [seen.state for seen in describe_all(job.path, lambda: next(readings))] == ["stopped"]
 
 
 def test_an_exception_is_told_by_its_last_line(start: Start) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,18 @@ def describe(slot_path: Path, row: Mapping[str, Any]) -> JobInfo:
     elif state == "running" and time.time() - job.updated > _SILENT:
         job.message = f"no sign of life for {time.time() - job.updated:.0f} s ({job.message})"
     return job
+
+
+def describe_all(slot_path: Path, read: Callable[[], Sequence[Mapping[str, Any]]]) -> list[JobInfo]:
+    """`describe` of every row that `read` gives.
+
+    A worker's last word is written before it goes. So where one is gone without a last word, the rows are read once
+    more: it may have spoken and gone after they were read and before it was looked for.
+    """
+    found = [describe(slot_path, row) for row in read()]
+    if any(job.state == "dead" for job in found):
+        found = [describe(slot_path, row) for row in read()]
+    return found
 
 
 def tail(path: Path, lines: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from wmplay.core import atomic, paths
 from wmplay.core.errors import NotFoundError, UsageError, WmplayError
-from wmplay.core.job_state import ACTIVE, ENDED, LOG_FILE, JobInfo, describe, marker, tail
+from wmplay.core.job_state import ACTIVE, ENDED, LOG_FILE, JobInfo, describe_all, marker, tail
 from wmplay.core.processes import start_detached, started_at
 from wmplay.core.run_file import new_run_id
 from wmplay.core.runs import COMMANDS, RUN_FILE, RunStore
@@ -23,7 +23,6 @@ __all__ = [
     "LOG_FILE",
     "JobInfo",
     "control",
-    "describe",
     "find_job",
     "follow_log",
     "list_jobs",
@@ -128,10 +127,9 @@ def slot_jobs(slot_path: Path) -> list[JobInfo]:
     file = slot_path / "train" / RUN_FILE
     try:
         with RunStore(file) as store:
-            rows = store.runs()
+            return describe_all(slot_path, store.runs)
     except WmplayError:
         return []
-    return [describe(slot_path, row) for row in rows]
 
 
 def find_job(name: str) -> JobInfo:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from wmplay.core import paths
 from wmplay.core.errors import WmplayError
-from wmplay.core.job_state import ACTIVE, JobInfo, describe
+from wmplay.core.job_state import ACTIVE, JobInfo, describe_all
 from wmplay.core.runs import RUN_FILE, RunStore
 from wmplay.tui.snapshot import RunEvent
 
@@ -61,9 +61,8 @@ class RunWatch:
         store = self._stores.get(file)
         if store is None:
             store = self._stores[file] = RunStore(file)
-        rows = store.runs()
-        found = [describe(file.parents[1], row) for row in rows]
-        events = _events(file, rows) if known is None or known.stamp != stamp else known.events
+        found = describe_all(file.parents[1], store.runs)
+        events = _events(file, store.runs()) if known is None or known.stamp != stamp else known.events
         self._seen[file] = _Seen(stamp, found, events)
         if not any(job.active for job in found):
             # An open file cannot be deleted on every platform.
