@@ -101,10 +101,12 @@ def test_a_killed_worker_shows_as_dead_within_five_seconds(start: Start) -> None
 def test_a_last_word_said_while_the_record_was_being_read_counts(start: Start) -> None:
     """Read as running, gone by the time its process is looked for: such a job was shown as dead."""
     job = until(start(end="hang"), running)
+    process = psutil.Process(job.pid)
     with RunStore(job.path / "train" / "run.sqlite") as store:
         early = store.runs()
         jobs.control(job.id, "stop")
         assert list(jobs.watch(job.id, 0.02))[-1].state == "stopped"
+        process.wait(20)  # it lives on for a moment after its last word
         readings = iter((early, store.runs()))
         assert [seen.state for seen in describe_all(job.path, lambda: next(readings))] == ["stopped"]
 

@@ -65,7 +65,7 @@ class JobInfo:
         return {**asdict(self), "path": str(self.path)}
 
 
-def describe(slot_path: Path, row: Mapping[str, Any]) -> JobInfo:
+def _describe(slot_path: Path, row: Mapping[str, Any]) -> JobInfo:
     """A row of the table `run` as what is true right now."""
     state = _state(row)
     job = JobInfo(
@@ -87,14 +87,14 @@ def describe(slot_path: Path, row: Mapping[str, Any]) -> JobInfo:
 
 
 def describe_all(slot_path: Path, read: Callable[[], Sequence[Mapping[str, Any]]]) -> list[JobInfo]:
-    """`describe` of every row that `read` gives.
+    """The jobs that the rows which `read` gives tell of, as what is true right now.
 
     A worker's last word is written before it goes. So where one is gone without a last word, the rows are read once
     more: it may have spoken and gone after they were read and before it was looked for.
     """
-    found = [describe(slot_path, row) for row in read()]
+    found = [_describe(slot_path, row) for row in read()]
     if any(job.state == "dead" for job in found):
-        found = [describe(slot_path, row) for row in read()]
+        found = [_describe(slot_path, row) for row in read()]
     return found
 
 
