@@ -39,12 +39,12 @@ from wmplay.worlds.protocol import PhaseSpec, Segment, World
 # Steps that vision and painter should have: in 300 s, the painter's loss was 1.10 by 630 small ones and 1.13 by 410,
 # most of them three times as large.
 ENOUGH = 1500
-# Step size of the memory, in those of the others. In 150 s the squared error of the
-# motion was 0.030 with batches of 64, 0.019 with 32, and with 64 and twice the step size 0.015.
+# Step size of the memory, in those of the others. In 150 s the squared error of the motion was 0.030 with batches of
+# 64, 0.019 with 32, and with 64 and twice the step size 0.015.
 MEMORY_RATE = 2.0
-# Its weight decay. Without, Muon's steps let the weights grow for as long as they last: after 31 minutes of
-# them the memory no longer held together over 24 steps, and learned it never more. In 600 s the drift was 0.031 and 0.092 (driver and persistent
-# player, held-out play) with it, 0.038 and 0.117 without.
+# Its weight decay. Without, Muon's steps let the weights grow for as long as they last: after 31 minutes of them the
+# memory no longer held together over 24 steps, and never learned to again. In 600 s the drift was 0.031 and 0.092 with
+# it (driver and persistent player, held-out play), 0.038 and 0.117 without.
 MEMORY_DECAY = 0.1
 
 
