@@ -82,3 +82,14 @@ def test_a_slow_machine_makes_more_steps_of_fewer_streams(
     assert phase.frames == 2 * streams
     assert any(f"{streams} of 48 in a batch" in text for text in log.events) == (streams < 48)
     assert phase.state().numbers["streams"] == streams
+
+
+def test_while_it_collects_a_training_by_the_clock_is_not_over_before_its_time(home: Path) -> None:
+    """A training of 90 minutes said "57 left" after one: collecting counts as a twentieth, whatever it takes."""
+    path, settings = order("grid_world", "canvas", "x", steps=None, minutes=90.0)
+    running = loop(path, settings)
+    collect = running.phases[0]
+    assert collect.name == "collect"
+    assert collect.progress == 0
+    assert running.budget.seconds_left(0, 60.0) == 89 * 60
+    assert running.budget.seconds_left(0, 91 * 60.0) == 0

@@ -36,7 +36,14 @@ class Budget:
 
     def seconds_left(self, index: int, active: float) -> float | None:
         """Until the recipe is done; None where it is too early to tell."""
-        if self._settings.seconds is not None and self._phases[index].name != "collect":
-            return max(0.0, self._settings.seconds - active)
-        progress = self.progress(index)
-        return active / progress * (1 - progress) if progress > 0.01 else None
+        if self._settings.seconds is None:
+            return _ahead(self.progress(index), active)
+        left = max(0.0, self._settings.seconds - active)
+        if self._phases[index].name == "collect":  # which may outlast the time that was asked for
+            left = max(left, _ahead(self._phases[index].progress, active) or 0.0)
+        return left
+
+
+def _ahead(progress: float, active: float) -> float | None:
+    """Seconds that what is still ahead takes at the pace so far."""
+    return active / progress * (1 - progress) if progress > 0.01 else None
