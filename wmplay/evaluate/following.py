@@ -121,11 +121,11 @@ def measure_following(
     steps, pairs = steps_held(game), opposites(game, world.action)
     real, there = branched(game, starts, pairs, steps)
     signs, sizes, cosines = [], [], []
+    began = begin(world, starts, device, torch.Generator(device=device).manual_seed(seed))
     for p, pair in enumerate(pairs):
         dreamed = []
         for wish in pair:
-            generator = torch.Generator(device=device).manual_seed(seed)
-            state = begin(world, starts, device, generator)
+            state, generator = began, torch.Generator(device=device).manual_seed(seed)
             for k in range(1, steps + 1):
                 action = torch.as_tensor(_held(starts, k, wish)).to(device)
                 state, _, _ = world.step(state, action, 0.0, generator)

@@ -15,7 +15,7 @@ from wmplay.worlds.protocol import World
 
 # An end is predicted where its probability reaches a half, as dreams end there.
 THRESHOLD = 0.5
-# Steps of each start, one after the other: half of them took half the time and said the same.
+# Steps of each start, one after the other.
 STEPS = 12
 
 

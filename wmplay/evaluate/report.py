@@ -29,7 +29,7 @@ from wmplay.evaluate.tell import measure_tell
 
 SCHEMA = 1
 # Starts that are dreamed once more at temperature 1, which nothing else on the card rests on; --full takes all.
-SAMPLED = 32
+SAMPLED = 16
 # Episodes and steps for the gap, within the default card's two minutes and for --full.
 GAP, GAP_FULL = (16, 200), (64, 500)
 
