@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from tests.worlds.cases import Case, pan
+from wmplay.training.muon import Muon
 from wmplay.worlds.canvas import Canvas
 from wmplay.worlds.geometry import sample, seen_from
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned, wide_view
@@ -59,6 +60,20 @@ def test_a_memory_left_alone_gets_no_glance_at_what_really_happened() -> None:
     torch.nn.init.normal_(world.memory.change[-1].weight, std=0.1)  # type: ignore[arg-type]
     assert drift(segment.observation) == drift(other)
     assert drift(segment.observation) != drift(before)
+
+
+def test_the_memory_stops_growing_however_long_it_is_trained() -> None:
+    """It fell apart in a training of an hour, its weights twice those of one of 15 minutes: Muon's steps never shrink."""
+    spec = next(phase for phase in tiny().phases if phase.name == "memory")
+    weight = torch.zeros(64, 32, requires_grad=True)
+    optimiser = Muon([weight], lr=20 * spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
+    lengths = []
+    for step in range(450):
+        weight.grad = torch.eye(64, 32)  # always the same way
+        optimiser.step()
+        if step % 150 == 149:
+            lengths.append(float(weight.detach().norm()))
+    assert lengths[2] < 1.5 * lengths[0], "three times as long without decay"
 
 
 def test_pieces_are_the_rows_in_their_order() -> None:
