@@ -63,7 +63,7 @@ def test_a_memory_left_alone_gets_no_glance_at_what_really_happened() -> None:
 
 
 def test_the_memory_stops_growing_however_long_it_is_trained() -> None:
-    """It fell apart in a training of an hour, its weights twice those of one of 15 minutes: Muon's steps never shrink."""
+    """It fell apart in a training of an hour, its weights twice those of 15 minutes: Muon's steps never shrink."""
     spec = next(phase for phase in tiny().phases if phase.name == "memory")
     weight = torch.zeros(64, 32, requires_grad=True)
     optimiser = Muon([weight], lr=20 * spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
