@@ -7,7 +7,7 @@ import torch
 from tests.worlds.cases import Case, pan
 from wmplay.training.muon import Muon
 from wmplay.worlds.canvas import Canvas
-from wmplay.worlds.geometry import sample, seen_from
+from wmplay.worlds.geometry import crisp, sample, seen_from
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned, wide_view
 from wmplay.worlds.painter import blocks, whole
 from wmplay.worlds.protocol import Segment
@@ -116,6 +116,16 @@ def test_the_wide_view_shows_what_has_left_the_picture() -> None:
     known = wide[:, 3] > 0.99
     assert not known[:, :16].any(), "nothing was seen up ahead"
     assert known[:, 24:, 9:23].any(), "what lies behind is still shown"
+
+
+def test_crisp_edges_are_steeper_and_bring_no_colour_that_was_not_there() -> None:
+    """A plain sharpening would draw a dark and a bright line along every kerb, and darker ones at each step."""
+    soft = torch.tensor([0.0, 0.0, 0.05, 0.25, 0.75, 0.95, 1.0, 1.0]).expand(1, 3, 8, 8)
+    found = crisp(soft, 0.4)
+    steepest = [float((x[..., 1:] - x[..., :-1]).max()) for x in (soft, found)]
+    assert steepest[1] > 1.1 * steepest[0]
+    assert torch.equal(found[..., ::7], soft[..., ::7])
+    assert found.min() >= 0.0 and found.max() <= 1.0
 
 
 def test_blocks_and_whole_undo_each_other() -> None:

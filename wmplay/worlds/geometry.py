@@ -89,6 +89,12 @@ def sharpened(picture: Tensor, valid: Tensor) -> Tensor:
     return picture + SHARPEN * (picture - softened(picture)) * (softened(valid) > 0.999)
 
 
+def crisp(picture: Tensor, amount: float) -> Tensor:
+    """The picture [B, C, H, W] less `amount` of its softness, nowhere beyond what the pixels around it show."""
+    highest, lowest = F.max_pool2d(picture, 3, 1, 1), -F.max_pool2d(-picture, 3, 1, 1)
+    return (picture + amount * (picture - softened(picture))).clamp(lowest, highest)
+
+
 @torch.no_grad()
 def align(
     before: Tensor, after: Tensor, motion: Tensor, stretch: Tensor, loose: Tensor, shrinks: Sequence[int] = (4, 2, 1, 1)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wmplay.worlds.camera import Vision
-from wmplay.worlds.geometry import Map
+from wmplay.worlds.geometry import Map, crisp
 from wmplay.worlds.painter import Painter, whole
 
 # How strongly the painter's noise acts at temperature 1. Noise that neighbours share adds up: at 1 the grass of
@@ -18,6 +18,9 @@ from wmplay.worlds.painter import Painter, whole
 # 0.4 (64 dreams); in 300 steps of 32 dreams, in 99 % at 0.25, but roads hardly bent, and in 94 % at 0.5, where
 # they cross and end more often than the game's. Sharper painters need less.
 CHANCE = 0.35
+# How much what was read from the map is sharpened for the eye: sampling softened it. Of CarRacing's neighbouring pixels
+# 2.6 % differ by more than a tenth; in dreams 1.8 % did without it, 2.6 % do with it.
+CRISP = 0.4
 
 
 def look_around(
@@ -60,6 +63,7 @@ def look_around(
         canvas = paper.forget(canvas, pose)
     else:
         canvas = paper.write(canvas, pose, stretch, world, loose, real=False)
+        world = torch.where(known, crisp(world, CRISP), world)
     # A soft screen mask blends the rim of what is fixed into the world behind it.
     soft = vision.fixed()
     return world * (1.0 - soft) + vision.show_sprite(sprite) * soft, known, canvas
