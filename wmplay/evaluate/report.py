@@ -31,7 +31,7 @@ SCHEMA = 1
 # Starts that are dreamed once more at temperature 1, which nothing else on the card rests on; --full takes all.
 SAMPLED = 16
 # Episodes and steps for the gap, within the default card's two minutes and for --full.
-GAP, GAP_FULL = (16, 200), (64, 500)
+GAP, GAP_FULL = (16, 150), (64, 500)
 
 
 def _silent(_text: str, _share: float | None) -> None:
