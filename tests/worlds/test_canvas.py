@@ -67,7 +67,7 @@ def test_the_memory_stops_growing_however_long_it_is_trained() -> None:
     spec = next(phase for phase in tiny().phases if phase.name == "memory")
     weight = torch.zeros(64, 32, requires_grad=True)
     optimiser = Muon([weight], lr=20 * spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
-    lengths = []
+    lengths = []  # at 20 times the rate, these few steps weigh as much as 9,000
     for step in range(450):
         weight.grad = torch.eye(64, 32)  # always the same way
         optimiser.step()
@@ -119,7 +119,7 @@ def test_the_wide_view_shows_what_has_left_the_picture() -> None:
 
 
 def test_crisp_edges_are_steeper_and_bring_no_colour_that_was_not_there() -> None:
-    """A plain sharpening would draw a dark and a bright line along every kerb, and darker ones at each step."""
+    """A plain sharpening would draw a dark and a bright line along every kerb."""
     soft = torch.tensor([0.0, 0.0, 0.05, 0.25, 0.75, 0.95, 1.0, 1.0]).expand(1, 3, 8, 8)
     found = crisp(soft, 0.4)
     steepest = [float((x[..., 1:] - x[..., :-1]).max()) for x in (soft, found)]

@@ -22,9 +22,8 @@ from wmplay.core.variants import DATA_ONLY
 from wmplay.devices import Device, resolve
 from wmplay.dreams import load_world
 from wmplay.dreams.load import again
-from wmplay.evaluate import heldout, truths
+from wmplay.evaluate import heldout, outcomes, truths
 from wmplay.evaluate.fidelity import mean_observation, variable_ranges
-from wmplay.evaluate.outcomes import STEPS
 from wmplay.evaluate.starts import CONTEXT, Starts, draw_starts
 from wmplay.worlds.protocol import World
 
@@ -91,7 +90,7 @@ def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narr
         if found is not None:
             regimes[regime] = found
             data = episodes.Dataset(heldout.folder(game, regime, horizon))
-            tails[regime] = draw_starts(data, count, STEPS, CONTEXT, game.warmup, tail=True)
+            tails[regime] = draw_starts(data, count, outcomes.STEPS, CONTEXT, game.warmup, tail=True)
     mean, mean_from = _mean(info, game, regimes)
     known = truths.state_ranges(game.short, int(world.observation.shape[0]))
     ranges = known if known is not None else variable_ranges(list(regimes.values()))

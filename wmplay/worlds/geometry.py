@@ -90,7 +90,10 @@ def sharpened(picture: Tensor, valid: Tensor) -> Tensor:
 
 
 def crisp(picture: Tensor, amount: float) -> Tensor:
-    """The picture [B, C, H, W] less `amount` of its softness, nowhere beyond what the pixels around it show."""
+    """The picture [B, C, H, W] less `amount` of its softness, nowhere beyond what the pixels around it show.
+
+    For the eye: an overshoot, which `sharpened` leaves for sampling to even out, would stay.
+    """
     highest, lowest = F.max_pool2d(picture, 3, 1, 1), -F.max_pool2d(-picture, 3, 1, 1)
     return (picture + amount * (picture - softened(picture))).clamp(lowest, highest)
 
