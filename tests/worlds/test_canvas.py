@@ -76,6 +76,23 @@ def test_the_memory_stops_growing_however_long_it_is_trained() -> None:
     assert lengths[2] < 1.5 * lengths[0], "three times as long without decay"
 
 
+def test_what_the_memory_could_not_foresee_is_drawn_above_temperature_0() -> None:
+    """Wheels and score stood still: a judge told dreamed screens from real ones, the worlds behind them being alike."""
+    world = tiny().train()
+    generator = torch.Generator().manual_seed(0)
+    world.loss(encoded(world), "memory", generator)
+    memory = world.memory.eval()
+    assert int(memory.surprises.taken) == 4  # one row of each segment
+    world.loss(encoded(world), "memory", generator)
+    assert int(memory.surprises.taken) == 4  # only training teaches
+    memory.surprises.missed.fill_(0.5)
+    segment = pan(4, 8)
+    state = world.eval().begin(segment)
+    still, restless = (world.step(state, segment.action[:, -1], heat, generator)[0] for heat in (0.0, 1.0))
+    assert torch.equal(still.motion, restless.motion)
+    assert torch.allclose(restless.sprite - still.sprite, (0.5 * memory.scale.deviation[3:]).expand(4, -1), atol=1e-5)
+
+
 def test_pieces_are_the_rows_in_their_order() -> None:
     """Rows of two segments in one piece would teach steps that nobody took."""
     segment = pan(2, 6)

@@ -236,6 +236,8 @@ class Canvas(World):
     ) -> tuple[CanvasState, Tensor, Tensor]:
         keys, last = self.actions(action), torch.cat((state.motion, state.sprite), -1)
         hidden, moved = self.memory.advance(state.hidden, last, state.look, keys)
+        if temperature > 0.0:
+            moved = self.memory.surprised(moved, temperature, generator)
         motion, sprite = moved[:, :3], moved[:, 3:]
         guide = self.painter.follow(state.guide, self.vision.told(motion, keys))
         pose, since = compose(state.pose, motion), compose(state.since, motion)

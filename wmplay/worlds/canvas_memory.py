@@ -14,6 +14,7 @@ from wmplay.worlds.geometry import compose, journey
 from wmplay.worlds.glances import GLANCE_SIZE, turned
 from wmplay.worlds.protocol import Segment
 from wmplay.worlds.rewards import RewardScale
+from wmplay.worlds.surprise import Surprises
 
 # Numbers that a glance becomes.
 LOOK = 32
@@ -32,6 +33,7 @@ class CanvasMemory(nn.Module):
         moved = 3 + sprite_size
         self.hidden_size = hidden_size
         self.scale = RunningScale(moved)
+        self.surprises = Surprises(sprite_size)
         self.look = mlp((GLANCE_SIZE, 128, LOOK))
         self.cell = nn.GRUCell(moved + LOOK + actions, hidden_size)
         self.change = mlp((hidden_size, 128, moved))
@@ -46,6 +48,11 @@ class CanvasMemory(nn.Module):
         """One step: the next hidden [B, D] and `moved`. look [B, 32]: the glance it left; `action` is encoded."""
         hidden, units = self._step(hidden, self.scale.normalise(moved), look, action)
         return hidden, self.scale.restore(units)
+
+    def surprised(self, moved: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+        """What a step changed [B, 3 + Z], with what could not be foreseen of the code of what stays on the screen."""
+        missed = self.surprises.draw(self.scale.normalise(moved)[:, 3:], generator) * self.scale.deviation[3:]
+        return torch.cat((moved[:, :3], moved[:, 3:] + temperature * missed), dim=-1)
 
     def _step(self, hidden: Tensor, units: Tensor, look: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """`advance` with `moved` in deviations from its mean."""
@@ -102,6 +109,10 @@ class CanvasMemory(nn.Module):
             hidden = hidden * keep[:, t, None]
         ok, held, guessed = valid[:, 1:], torch.stack(hiddens, 1), torch.stack(guesses, 1)
         wrong = (guessed - units[:, 1:]).square()
+        if self.training and read > 1:
+            # The last row before the memory is on its own: what it expects of that is the best it can know.
+            told = ok[:, read - 2]
+            self.surprises.learn(guessed[:, read - 2, 3:][told], units[:, read - 1, 3:][told])
         motion_loss, sprite_loss = masked_mean(wrong[..., :3].mean(-1), ok), masked_mean(wrong[..., 3:].mean(-1), ok)
         alone, truly = self.scale.restore(guessed[:, read - 1 :])[..., :3], moved[:, read:, :3]
         off = (journey(alone) - journey(truly)) / motion_scale * together[..., None]
