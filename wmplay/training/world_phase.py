@@ -23,10 +23,6 @@ from wmplay.worlds.protocol import PhaseSpec, Segment, World
 if TYPE_CHECKING:
     from wmplay.training.workshop import Workshop
 
-# The part of a phase in which segments are cut to pieces, where it asks for that. After 150 s of `canvas`'s memory the
-# pose was, in root mean square, 1.9 and 2.0 units off after 15 steps (a player's keys and an expert's) at 0.7, 1.1 and
-# 2.0 at 1.0, after 240 s at 0.35 it was 2.4 and 1.9; over 24 steps 0.7 was better than 1.0.
-BRIEF = 0.7
 # Where the cosine ends, as a part of the learning rate: late steps should still move a little.
 FLOOR = 0.02
 # Seconds that a phase must last for it to be worth a minute or two of compiling.
@@ -232,7 +228,7 @@ class WorldPhase(Phase):
 
     def _cut(self, segment: Segment) -> Segment:
         """The segment, in pieces where the phase begins with such."""
-        before, self._brief = self._brief, self.spec.brief > 0 and self.progress < BRIEF
+        before, self._brief = self._brief, self.spec.brief > 0 and self.progress < self.spec.brief_part
         if before and not self._brief:
             self._say(f"{self.name}: whole segments from now on, so its loss begins again higher up")
         return segment.pieces(self.spec.brief) if self._brief else segment

@@ -62,8 +62,8 @@ class PhaseSpec:
     polish: by Gauss-Newton steps on `World.residuals`, for modules whose parameters are those of few linear layers
     compiled: parts of its loss are marked `compilable`, so that a long phase may gain from having them compiled
     independent: it needs nothing that the phase before it learns, and is trained at the same time where that pays
-    brief: rows of the pieces that segments are cut into for most of the phase; 0 leaves them whole. What comes from far
-        back or leads far ahead is learned sooner once a single step is (Bengio et al. 2009)
+    brief: rows of the pieces that segments are cut into for the first part of the phase, `brief_part`; 0 leaves them
+        whole. What comes from far back or leads far ahead is learned sooner once a single step is (Bengio et al. 2009)
     muon: steps of its weight matrices are Muon's (`training.muon`) and not Adam's
     least: steps to be had in a budget of time: where the machine is too slow for so many, batches are made smaller,
         since few large steps teach less than many small ones
@@ -82,6 +82,7 @@ class PhaseSpec:
     compiled: bool = False
     independent: bool = False
     brief: int = 0
+    brief_part: float = 0.7
     muon: bool = False
     least: int = 0
     weight_decay: float = 0.0
