@@ -8,8 +8,10 @@ import pytest
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from wmplay.core.errors import UsageError
+from wmplay.core.config import from_json, resolve, to_json
+from wmplay.core.errors import UsageError, WmplayError
 from wmplay.core.spaces import ObservationSpec
+from wmplay.worlds.canvas import CanvasConfig
 from wmplay.worlds.vae_mdn import VaeMdn, VaeMdnConfig
 from wmplay.worlds.vqvae_mdn import VqvaeMdn, VqvaeMdnConfig
 
@@ -50,6 +52,16 @@ def test_fields_that_do_not_fit_together_are_explained() -> None:
         VqvaeMdnConfig(image_size=60)
     with pytest.raises(ValidationError, match=r"open_loop .* must be smaller than length"):
         VaeMdnConfig(length=8, open_loop=8)
+
+
+def test_settings_that_are_no_more_do_not_spoil_a_slot_from_before() -> None:
+    """A map's size was set once; slots trained then still have it in their slot.json."""
+    saved = {**to_json(CanvasConfig(hidden_size=64)), "map_size": 128, "map_detail": 1.25}
+    assert from_json(CanvasConfig, saved) == CanvasConfig(hidden_size=64)
+    with pytest.raises(WmplayError, match="map_sizes"):
+        from_json(CanvasConfig, {"map_sizes": 128})
+    with pytest.raises(UsageError, match="map_size"):
+        resolve(CanvasConfig, {"small": {}}, "small", ["map_size=128"])
 
 
 def test_a_game_that_does_not_fit_the_family_is_refused_in_a_sentence(case: Case) -> None:

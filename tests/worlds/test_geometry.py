@@ -53,7 +53,7 @@ def test_alignment_without_anything_to_hold_on_to_keeps_the_guess() -> None:
 
 
 def test_what_was_written_is_read_from_another_place_across_the_wrap() -> None:
-    world = Map(128, 64, 64, 1.25)
+    world = Map(64, 64)
     picture = _landscape(1)
     # Close to where the map begins again, so that the view lies on both sides of it.
     pose = torch.tensor([[100.0, -53.0, 0.3]])
@@ -68,13 +68,13 @@ def test_what_was_written_is_read_from_another_place_across_the_wrap() -> None:
 
 
 def test_a_map_keeps_edges_sharp_and_what_may_not_be_written_out() -> None:
-    """Dreams were told from the game by their softness: written bilinearly, these stripes were 0.0423 off."""
-    world, pose = Map(128, 64, 64, 1.25), torch.tensor([[3.3, 7.2, 1.1]])
+    """Dreams were told from the game by their softness: with half as many texels, these stripes were 0.0363 off."""
+    world, pose = Map(64, 64), torch.tensor([[3.3, 7.2, 1.1]])
     stripes = ((torch.arange(64) // 6) % 2).float().expand(1, 3, 64, 64).contiguous()
     empty = world.empty(1, torch.device("cpu"))
     drawn = world.write(empty, pose, STRETCH, stripes, torch.ones(1, 1, 64, 64), True)
     seen, known, _ = world.read(drawn, pose, STRETCH)
-    assert ((seen - stripes).abs() * known).sum() / (3 * known.sum()) < 0.041
+    assert ((seen - stripes).abs() * known).sum() / (3 * known.sum()) < 0.02
     above = (torch.arange(64) < 50).float()[:, None].expand(1, 1, 64, 64)
     drawn = world.write(empty, pose, STRETCH, 0.8 * above.expand(1, 3, 64, 64), above, True)
     written = drawn[:, :3, drawn[0, 3] > 0].float()
@@ -82,7 +82,7 @@ def test_a_map_keeps_edges_sharp_and_what_may_not_be_written_out() -> None:
 
 
 def test_places_left_far_behind_are_forgotten_and_not_seen_again_elsewhere() -> None:
-    world = Map(128, 64, 64, 1.25)
+    world = Map(64, 64)
     everywhere = torch.ones(1, 1, 64, 64)
     drawn = world.write(
         world.empty(1, torch.device("cpu")), torch.zeros(1, 3), STRETCH, _landscape(1), everywhere, True
@@ -99,7 +99,7 @@ def test_places_left_far_behind_are_forgotten_and_not_seen_again_elsewhere() -> 
 
 
 def test_imagined_frames_never_paint_over_what_was_seen() -> None:
-    world = Map(128, 64, 64, 1.25)
+    world = Map(64, 64)
     everywhere, pose = torch.ones(1, 1, 64, 64), torch.zeros(1, 3)
     real = world.write(world.empty(1, torch.device("cpu")), pose, STRETCH, _landscape(1, 0), everywhere, True)
     dreamed = world.write(real, pose, STRETCH, _landscape(1, 1), everywhere, False)

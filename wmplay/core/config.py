@@ -71,9 +71,13 @@ def to_json(config: Any) -> dict[str, Any]:
 
 
 def from_json(config_class: type[T], data: Mapping[str, Any]) -> T:
-    """The config that `to_json` wrote. Raises WmplayError if it does not fit this version's class."""
+    """The config that `to_json` wrote. Raises WmplayError if it does not fit this version's class.
+
+    What an earlier version's class had and this one's names as `retired` is passed over.
+    """
     known = [f.name for f in dataclasses.fields(config_class)]  # type: ignore[arg-type]
-    problems = [_unknown(key, known) for key in data if key not in known]
+    retired = getattr(config_class, "retired", ())
+    problems = [_unknown(key, known) for key in data if key not in known and key not in retired]
     config, more = _build(config_class, {k: v for k, v in data.items() if k in known})
     if problems or more or config is None:
         raise WmplayError(f"The saved settings do not fit this version of wmplay: {'; '.join(problems + more)}.")

@@ -52,12 +52,12 @@ MEMORY_DECAY = 0.1
 class CanvasConfig:
     """Sizes and training of the map-making world model. Defaults were chosen on CarRacing, 15 minutes on two cores."""
 
+    retired: ClassVar[tuple[str, ...]] = ("map_size", "map_detail")  # a map is as fine as `geometry.DETAIL` now
+
     colours: int = Field(32, ge=2, le=1024, description="colours the painter chooses from")
     painter_width: int = Field(32, ge=4, le=512, description="channels of the painter's finest layer")
     sprite_size: int = Field(24, ge=1, le=512, description="entries of the code for what stays on the screen")
     hidden_size: int = Field(128, ge=4, le=8192, description="hidden size of the GRU")
-    map_size: int = Field(128, ge=32, le=1024, description="texels along a side of the map; must cover the view")
-    map_detail: float = Field(1.25, gt=0.2, le=8.0, description="texels per pixel of the frame")
     vision_batch: int = Field(48, ge=1, le=8192, description="pairs of frames in a batch of the vision phase")
     painter_batch: int = Field(24, ge=1, le=8192, description="frames in a batch of the painter phase")
     reach: int = Field(40, ge=9, le=4096, description="the longest journey, in rows, over which the painter learns")
@@ -76,11 +76,6 @@ class CanvasConfig:
     def _together(self) -> CanvasConfig:
         if self.open_loop >= self.length:
             raise ValueError(f"open_loop ({self.open_loop}) must be smaller than length ({self.length})")
-        if self.map_size < 96 * self.map_detail:
-            raise ValueError(
-                f"map_size ({self.map_size}) must be at least 96 × map_detail ({96 * self.map_detail:.0f}), "
-                "or the corners of the view see the other side of the world"
-            )
         return self
 
 
@@ -139,7 +134,7 @@ class Canvas(World):
             config.colours, config.painter_width, GLANCE_SIZE, 3 + self.actions.width, self.height, self.width
         )
         self.memory = CanvasMemory(config.sprite_size, config.hidden_size, self.actions.width)
-        self.map = Map(config.map_size, self.height, self.width, config.map_detail)
+        self.map = Map(self.height, self.width)
 
     @property
     def phases(self) -> tuple[PhaseSpec, ...]:

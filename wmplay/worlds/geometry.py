@@ -6,6 +6,7 @@ radians; a motion is the same for one step, seen from the camera. Pixels and tex
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -14,10 +15,13 @@ from torch import Tensor
 
 # Texels at the rim of the map that are forgotten before the other side of the wrap could be mistaken for them.
 RIM = 6
-# How much sharper a picture is before it is written to a map. One of CarRacing's, read from the map at another pose,
-# was 0.00173 off (mean absolute error) without, 0.00156 at 0.3 and 0.45, 0.00159 at 0.6; written bicubically, 0.00154,
-# which costs four times a bilinear sample.
-SHARPEN = 0.45
+# Texels per unit of length: how finely a map remembers. A small network told pictures of CarRacing, written and read
+# back with the motions of the game, from the game itself in 78 % of clips at 1.25 texels and in 66 % at 2.5.
+DETAIL = 2.5
+# How much sharper a picture is before it is written to a map, to make up for being sampled bilinearly. One of
+# CarRacing's, read from the map at the next one's pose, was 0.0091 off (root mean square) at 0, 0.0084 at 0.15, 0.0080
+# at 0.3 and 0.45.
+SHARPEN = 0.3
 
 
 def rotate(vectors: Tensor, angle: Tensor) -> Tensor:
@@ -143,9 +147,10 @@ class Map:
     nearest the camera that is congruent to it modulo N.
     """
 
-    def __init__(self, size: int, height: int, width: int, texels: float) -> None:
-        self.size, self.height, self.width = size, height, width
-        self.texels = texels  # per unit of length
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
+        # Half as wide again as the frame: its corners may not see the other side of the world, however it is turned.
+        self.size = math.ceil(1.5 * max(height, width) * DETAIL)
 
     def empty(self, batch: int, device: torch.device) -> Tensor:
         """Maps of places nobody has seen."""
@@ -154,10 +159,22 @@ class Map:
     def read(self, maps: Tensor, pose: Tensor, stretch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the camera sees: colour [B, 3, H, W] in [0, 1] (0 where unknown); known and real, bool [B, 1, H, W]."""
         rays = (pixel_centres(self.height, self.width, maps.device) / stretch).expand(len(maps), -1, -1, -1)
-        places = (rotate(rays, pose[:, 2]) + pose[:, None, None, :2]) * self.texels
-        # One texel of the other side at each edge makes the wrap invisible to the interpolation.
-        wrapped = F.pad(maps.float() / 255.0, (1, 1, 1, 1), mode="circular")
-        seen = F.grid_sample(wrapped, (places % self.size + 1.0) * (2.0 / (self.size + 2)) - 1.0, align_corners=False)
+        places = (rotate(rays, pose[:, 2]) + pose[:, None, None, :2]).flatten(1, 2) * DETAIL - 0.5
+        corner = places.floor()
+        right, below = (places - corner).unbind(-1)
+        x, y = (corner.long() % self.size).unbind(-1)
+        next_x, next_y = (x + 1) % self.size, (y + 1) % self.size
+        flat, seen = maps.flatten(2), torch.zeros((), device=maps.device)
+        # Bilinear, by hand: of all that a map knows, four texels are wanted for each pixel.
+        for column, row, weight in (
+            (x, y, (1 - right) * (1 - below)),
+            (next_x, y, right * (1 - below)),
+            (x, next_y, (1 - right) * below),
+            (next_x, next_y, right * below),
+        ):
+            texels = flat.gather(2, (row * self.size + column)[:, None].expand(-1, flat.shape[1], -1))
+            seen = seen + texels * (weight / 255.0)[:, None]
+        seen = seen.unflatten(2, (self.height, self.width))
         weight = seen[:, 3:4]
         known = weight > 0.6
         return seen[:, :3] / weight.clamp_min(0.6) * known, known, seen[:, 4:] > 0.6
@@ -165,8 +182,8 @@ class Map:
     def _offsets(self, maps: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
         """Of every column and every row of texels [B, N] from the camera, in texels along x and y."""
         centres = torch.arange(self.size, device=maps.device) + 0.5
-        offset_x = (centres - pose[:, :1] * self.texels + self.size / 2) % self.size - self.size / 2
-        offset_y = (centres - pose[:, 1:2] * self.texels + self.size / 2) % self.size - self.size / 2
+        offset_x = (centres - pose[:, :1] * DETAIL + self.size / 2) % self.size - self.size / 2
+        offset_y = (centres - pose[:, 1:2] * DETAIL + self.size / 2) % self.size - self.size / 2
         return offset_x, offset_y
 
     def _near(self, offset_x: Tensor, offset_y: Tensor) -> Tensor:
@@ -184,16 +201,19 @@ class Map:
         real: the picture was seen and replaces what was there; an imagined one only fills what nobody knew.
         """
         offset_x, offset_y = self._offsets(maps, pose)
-        shape = (-1, self.size, self.size)
-        offset = torch.stack((offset_x[:, None, :].expand(shape), offset_y[:, :, None].expand(shape)), dim=-1)
-        points = rotate(offset / self.texels, -pose[:, 2]) * stretch
+        cosine, sine = pose[:, 2:].cos(), pose[:, 2:].sin()
+        # From texels to halves of the picture, as `grid_sample` counts.
+        wide, high = stretch[0] * 2.0 / (DETAIL * self.width), stretch[1] * 2.0 / (DETAIL * self.height)
+        across = (offset_x * cosine * wide)[:, None, :] + (offset_y * sine * wide)[:, :, None]
+        down = (offset_y * cosine * high)[:, :, None] - (offset_x * sine * high)[:, None, :]
         both = torch.cat((sharpened(picture, valid), valid.expand(len(maps), -1, -1, -1)), dim=1)
-        found = sample(both, points)
-        fresh = (inside(points, self.height, self.width) & (found[:, 3] > 0.99))[:, None]
+        found = F.grid_sample(both, torch.stack((across, down), dim=-1), align_corners=False)
+        fresh = found[:, 3:] > 0.99  # where all four neighbours are valid and none lies outside
         kept = maps * self._near(offset_x, offset_y)
         if not real:
             fresh = fresh & (kept[:, 3:4] == 0)
         colour = (found[:, :3] * 255.0).round().clamp(0, 255).to(torch.uint8)
-        marks = torch.full_like(colour[:, :2], 255)
-        marks[:, 1] = 255 if real else 0
-        return torch.where(fresh, torch.cat((colour, marks), dim=1), kept)
+        kept[:, :3] = torch.where(fresh, colour, kept[:, :3])
+        kept[:, 3:4].masked_fill_(fresh, 255)
+        kept[:, 4:].masked_fill_(fresh, 255 if real else 0)
+        return kept
