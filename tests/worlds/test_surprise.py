@@ -2,7 +2,7 @@
 
 import torch
 
-from wmplay.worlds.surprise import KEPT, NEAREST, TAKEN, Surprises
+from wmplay.worlds.surprise import KEPT, TAKEN, Surprises
 
 
 def _coin(steps: int) -> Surprises:
@@ -32,7 +32,6 @@ def test_the_oldest_make_room_for_the_newest() -> None:
     for _ in range(KEPT // TAKEN):
         surprises.learn(torch.zeros(TAKEN, 2), torch.full((TAKEN, 2), 0.5))
     assert torch.equal(surprises.missed, torch.full((KEPT, 2), 0.5))
-    assert NEAREST < KEPT
 
 
 def test_weights_from_before_load_without_surprises() -> None:
