@@ -37,10 +37,6 @@ class Palette(nn.Module):
         with full_precision(pixels):
             return torch.addmm(-0.5 * self.colours.square().sum(-1), pixels.float(), self.colours.t()).argmax(-1)
 
-    def paint(self, index: Tensor) -> Tensor:
-        """Indices [B, H, W] as colours [B, 3, H, W]."""
-        return self.colours[index].movedim(-1, 1)
-
     def mix(self, share: Tensor) -> Tensor:
         """Shares [B, K, H, W] that add up to 1 as the mean colour [B, 3, H, W]."""
         return torch.einsum("bkhw,kc->bchw", share, self.colours)
