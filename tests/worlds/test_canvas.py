@@ -86,11 +86,11 @@ def test_the_memory_stops_growing_however_long_it_is_trained() -> None:
     spec = next(phase for phase in tiny().phases if phase.name == "memory")
     weight = torch.zeros(64, 32, requires_grad=True)
     optimiser = Muon([weight], lr=20 * spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
-    lengths = []  # at 20 times the rate, these few steps weigh as much as 27,000
-    for step in range(1350):
+    lengths = []  # at 20 times the rate, these few steps weigh as much as 9,000
+    for step in range(450):
         weight.grad = torch.eye(64, 32)  # always the same way
         optimiser.step()
-        if step % 450 == 449:
+        if step % 150 == 149:
             lengths.append(float(weight.detach().norm()))
     assert lengths[2] < 1.5 * lengths[0], "three times as long without decay"
 

@@ -44,9 +44,9 @@ ENOUGH = 1500
 MEMORY_RATE = 2.0
 # Its weight decay. Without, Muon's steps let the weights grow for as long as they last: after 31 minutes of them the
 # memory no longer held together over 24 steps, and never learned to again. In 600 s the drift was 0.031 and 0.092 with
-# 0.1 (driver and persistent player, held-out play), 0.038 and 0.117 without. With a third of it the drift after 400 s
-# was the same, and a step's motion nearer: 0.0063 and 0.0134 for 0.0071 and 0.0144.
-MEMORY_DECAY = 0.03
+# it (driver and persistent player, held-out play), 0.038 and 0.117 without. With 0.03 it was as good after 400 s, and
+# fell apart after 21 minutes, when whole segments began.
+MEMORY_DECAY = 0.1
 
 
 @dataclass(frozen=True, config=STRICT)
