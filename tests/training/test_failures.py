@@ -17,6 +17,7 @@ from wmplay.core.errors import NotFoundError, UsageError, WmplayError
 from wmplay.dreams import DreamEnv
 from wmplay.training import checkpoint
 from wmplay.training.start import Order, prepare
+from wmplay.worlds.protocol import Segment
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,3 +129,27 @@ def test_a_game_of_numbers_alone_is_learned_and_dreamt(home: Path, tmp_path: Pat
     dream.reset(seed=0)
     dream.step(np.array([0.3, 0.5], np.float32))
     assert dream.frame().shape == (64, 64, 3) and dream.frame().std() > 0
+
+
+def test_a_training_that_falls_apart_goes_back_to_its_best_weights(home: Path) -> None:
+    """CarRacing's memory fell apart after 21 minutes, and the other hour of the training was spent on ruins."""
+    path, settings = order("grid_world", "vae_mdn", "x", steps=1000)
+    log = MemoryLog()
+    running = loop(path, settings, log)
+    vision = next(phase for phase in running.phases if phase.name == "vision")
+    real, thrown = running.shop.world.loss, []
+
+    def loss(segment: Segment, phase: str, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        if phase == "vision" and vision.count == 200 and not thrown:
+            thrown.append(phase)
+            with torch.no_grad():
+                for parameter in running.shop.world.get_submodule("vision").parameters():
+                    parameter.mul_(30.0)
+        return real(segment, phase, generator)
+
+    running.shop.world.loss = loss  # type: ignore[method-assign]
+    assert running.run() == "done"
+    assert [text for text in log.events if "fell apart" in text and "0.5 times" in text]
+    curve = [value for _, phase, name, value in log.points if phase == "vision" and name == "loss"]
+    assert max(curve) > 100 * min(curve)
+    assert curve[-1] < 2 * min(curve)

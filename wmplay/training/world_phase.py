@@ -15,6 +15,7 @@ from torch import Tensor
 from wmplay import compiling
 from wmplay.core.errors import WmplayError
 from wmplay.devices import Precision, set_layout
+from wmplay.training.guard import Guard
 from wmplay.training.muon import Muon
 from wmplay.training.phases import Phase, PhaseState
 from wmplay.training.source import Source, encode_all
@@ -79,6 +80,7 @@ class WorldPhase(Phase):
         )
         self._compile()
         self._apply()
+        self._guard = Guard(self._parameters)
 
     def begin(self) -> None:
         super().begin()
@@ -183,7 +185,7 @@ class WorldPhase(Phase):
         if self.steps is None:
             # On a slow machine a minute is but a few steps: warming up may not use up more than a twentieth of it.
             warm = max(warm, self.progress / 0.05)
-        rate = self.spec.learning_rate * min(1.0, warm)
+        rate = self.spec.learning_rate * min(1.0, warm) * self._guard.rate
         if self.spec.decay:
             rate *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * self.progress))
         return rate
@@ -209,6 +211,8 @@ class WorldPhase(Phase):
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.spec.clip, foreach=True)
         if self._sound(norm):
             self._optimiser.step()
+            if self._guard.fell_apart(loss, norm):
+                self._begin_anew()
         self._done += 1
         self.frames += self._streams * self.spec.length
         return {**metrics, "gradient": norm.detach(), "learning_rate": rate}
@@ -231,6 +235,7 @@ class WorldPhase(Phase):
         before, self._brief = self._brief, self.spec.brief > 0 and self.progress < self.spec.brief_part
         if before and not self._brief:
             self._say(f"{self.name}: whole segments from now on, so its loss begins again higher up")
+            self._guard.another_task()
         return segment.pieces(self.spec.brief) if self._brief else segment
 
     def _sound(self, norm: Tensor) -> bool:
@@ -242,14 +247,26 @@ class WorldPhase(Phase):
             return True
         self._spoilt += 1
         if self._spoilt >= (PATIENCE if self._device.name == "cpu" else 2):
-            raise WmplayError(
-                f"Training broke down in phase {self.name}: the loss is no number any more; "
-                "try a smaller learning_rate or --precision float32."
-            )
+            raise self._broke_down("the loss is no number any more")
         return False
 
+    def _begin_anew(self) -> None:
+        """The guard brought the best weights back: what the optimiser knows is of the others."""
+        if self._guard.gives_up:
+            raise self._broke_down("however small the steps, gradients grow without end")
+        self._optimiser.state.clear()
+        self._say(
+            f"{self.name}: training fell apart, its gradients a hundred times as large as before; going on from the "
+            f"best weights so far, with {self._guard.rate:g} times the learning rate"
+        )
+
+    def _broke_down(self, why: str) -> WmplayError:
+        return WmplayError(
+            f"Training broke down in phase {self.name}: {why}; try a smaller learning_rate or --precision float32."
+        )
+
     def state(self) -> PhaseState:
-        tensors = {"generator": self._generator.get_state()}
+        tensors = {"generator": self._generator.get_state(), **dict(self._guard.tensors())}
         for index, parameter in enumerate(self._parameters):
             for name, value in self._optimiser.state.get(parameter, {}).items():
                 tensors[f"{index}.{name}"] = value
@@ -259,6 +276,7 @@ class WorldPhase(Phase):
             "spoilt": self._spoilt,
             "streams": self._streams,
             "source": self._source.state(),
+            "guard": self._guard.numbers(),
             "precision": self._precision.to_json(),
         }
         return PhaseState(tensors, numbers)
@@ -272,6 +290,8 @@ class WorldPhase(Phase):
         self._streams = numbers.get("streams", self.spec.batch)
         self._source.load_state(numbers["source"])
         self._generator.set_state(state.tensors["generator"])
+        if "guard" in numbers:  # checkpoints of older versions have none
+            self._guard.load(state.tensors, numbers["guard"])
         for name, value in state.tensors.items():
             index, dot, field = name.partition(".")
             if not dot:
