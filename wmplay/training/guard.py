@@ -17,7 +17,8 @@ from torch import Tensor
 WINDOW = 50
 # Windows in a row that must be ruins before they are believed to be.
 BELIEVED = 2
-# How many times the smallest gradient of all windows theirs must be. An hour of sound training stays below 10.
+# How many times the smallest gradient of all windows theirs must be. In 40 minutes of `canvas` learning soundly it was
+# 16 at the most.
 RUIN = 100.0
 # Returns before giving up: by then the steps are 64 times as small.
 RETURNS = 6
