@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,3 +96,23 @@ def test_a_finished_slot_is_trained_further(home: Path) -> None:
     loop(path, settings).run()
     assert slots.read_slot(path).steps == 24
     assert not same(before, weights(path))
+
+
+def test_a_slot_names_every_command_and_all_data_it_was_trained_with(home: Path, run_cli: Callable[..., Any]) -> None:
+    """A slot trained further showed its first command alone, which does not make it."""
+    train = ("train", "cartpole", "--slot", "x", "--preset", "tiny", "--steps", "5", "--wait")
+    assert run_cli(*train, "--frames", "300").code == 0
+    first = slots.find_slot("x")
+    assert first.continued == []
+    for frames in ("400", "500"):
+        assert run_cli(*train, "--frames", frames, "--resume").code == 0
+    info = slots.find_slot("x")
+    assert info.command == first.command
+    assert [entry["steps"] for entry in info.continued] == [5, 10]
+    assert [entry["command"][-2:] for entry in info.continued] == [["400", "--resume"], ["500", "--resume"]]
+    assert set(first.lineage["data"]) < set(info.lineage["data"])
+    shown = " ".join(run_cli("slots", "show", "x").stdout.split())
+    assert "--frames 300, then wmplay" in shown
+    assert "--frames 500 --resume" in shown
+    slots.save_slot(info.path, {"lineage": {"continued": [{"steps": "?"}, 3]}}, {})
+    assert run_cli("slots", "show", "x").code == 0

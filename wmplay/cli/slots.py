@@ -49,15 +49,18 @@ def show(name: str, json: Json = False) -> None:
     """Everything a slot says of itself."""
     from wmplay.core.slots import find_slot
 
-    row = find_slot(name).to_json()
+    found = find_slot(name)
+    row = found.to_json()
     if json:
         emit_json(row)
         return
     row["size"] = size(row.pop("size_bytes"))
     row["files"] = ", ".join(sorted(row["files"])) or "none yet"
+    commands = [found.command, *(entry["command"] for entry in found.continued)]
+    row["command"] = ", then ".join(" ".join(map(str, command)) for command in commands)
+    row["lineage"].pop("continued", None)
     for key in ("config", "metrics", "lineage", "game_params"):
         row[key] = ", ".join(f"{k}={_short(v)}" for k, v in row[key].items())
-    row["command"] = " ".join(row["command"])
     for spec in ("observation", "action"):
         row[spec] = ", ".join(f"{k}={_short(v)}" for k, v in row[spec].items() if v)
     table([{"field": k, "value": v} for k, v in row.items() if v not in ("", None)], ("field", "value"))

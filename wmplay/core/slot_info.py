@@ -56,6 +56,14 @@ class SlotInfo:
         """Whether there are weights to dream with."""
         return "world.safetensors" in self.files
 
+    @property
+    def continued(self) -> list[dict[str, Any]]:
+        """After how many `steps` which `command` trained it further, earliest first."""
+        found = self.lineage.get("continued")
+        whole = {"steps": int, "command": list}
+        entries = [e for e in found if isinstance(e, dict)] if isinstance(found, list) else []
+        return [e for e in entries if all(isinstance(e.get(key), kind) for key, kind in whole.items())]
+
     def to_json(self) -> dict[str, Any]:
         """The row of `wmplay slots --json`."""
         row = {key: value for key, value in asdict(self).items() if key != "meta"}

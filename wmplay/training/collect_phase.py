@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import FileLock
@@ -126,8 +126,18 @@ class CollectPhase(Phase):
         arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        lineage = {**shop.info.lineage, "data": list(shop.data), "held_out": list(shop.held_out)}
-        slots.save_slot(shop.path, {"lineage": lineage}, {"context.npz": buffer.getvalue()})
+        slots.save_slot(shop.path, {"lineage": self._lineage()}, {"context.npz": buffer.getvalue()})
+
+    def _lineage(self) -> dict[str, Any]:
+        """What the slot is made of: all data it ever learned from, and after how many steps which command went on."""
+        shop = self._shop
+        before, data, steps = shop.info.lineage, list(shop.data), shop.info.steps
+        lineage = {**before, "data": data, "held_out": list(shop.held_out)}
+        if steps:
+            lineage["data"] = list(dict.fromkeys((*before.get("data", ()), *data)))
+            earlier = [entry for entry in shop.info.continued if entry["steps"] < steps]
+            lineage["continued"] = [*earlier, {"steps": steps, "command": list(shop.settings.command)}]
+        return lineage
 
 
 def _segments(data: Dataset, count: int, warmup: int) -> dict[str, np.ndarray]:

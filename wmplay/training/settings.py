@@ -22,7 +22,7 @@ class Settings:
     data: names of datasets to learn from; empty = the recipe collects `frames` rows by itself. agent: how the
     controller is trained, if at all, `agent_in` the dream or the game, for `agent_steps` generations or updates.
     precision: `auto` measures. round: how often this slot's training was continued after it was done.
-    checkpoint_every: seconds between checkpoints, which is what a kill can cost.
+    checkpoint_every: seconds between checkpoints, which is what a kill can cost. command: what was typed for it.
     """
 
     minutes: float | None = None
@@ -38,6 +38,7 @@ class Settings:
     precision: str = "auto"
     round: int = 0
     checkpoint_every: float = 15.0
+    command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         problems = []
@@ -72,4 +73,4 @@ class Settings:
         known = {field.name for field in fields(cls)}
         if not set(data) <= known:
             raise WmplayError("The settings of this run are of another version of wmplay; start the training anew.")
-        return cls(**{**data, "data": tuple(data.get("data", ()))})
+        return cls(**{**data, "data": tuple(data.get("data", ())), "command": tuple(data.get("command", ()))})

@@ -84,7 +84,7 @@ def prepare(order: Order, command: Sequence[str] = ()) -> tuple[Path, Settings]:
         minutes=order.minutes, steps=order.steps, data=order.data, frames=order.frames or frames,
         held_out_frames=held_out, device=order.device, seed=order.seed, agent=order.agent, agent_in=order.agent_in,
         agent_steps=agent_steps, precision=order.precision,
-        checkpoint_every=order.checkpoint_every,
+        checkpoint_every=order.checkpoint_every, command=tuple(command),
     )  # fmt: skip
     plain = config.to_json(chosen)
     path = paths.slot_dir(order.slot)
