@@ -14,10 +14,10 @@ from wmplay.core.slots import find_slot
 # File name -> arguments of wmplay that make it; the file is put behind --screenshot.
 _COMMANDS: dict[str, tuple[str, ...]] = {
     "play.png": ("play", "car_racing", "--agent", "driver", "--seed", "3", "--after", "90"),
-    "dream.png": ("dream", "car_racing", "--seed", "3", "--after", "40"),
+    "dream.png": ("dream", "car_racing", "--seed", "6", "--after", "12"),
     "twin.png": ("dream", "car_racing", "--twin", "--agent", "driver", "--seed", "3", "--after", "50"),
     "grid_world.png": ("dream", "grid_world", "--agent", "random", "--seed", "5", "--after", "4"),
-    "terminal.svg": ("dream", "car_racing", "--terminal", "--seed", "3", "--after", "40"),
+    "terminal.svg": ("dream", "car_racing", "--terminal", "--seed", "6", "--after", "12"),
 }
 
 
