@@ -10,7 +10,7 @@ import torch
 from evaluate.fakes import PerfectGrid, grid_starts
 from wmplay import games
 from wmplay.core.catalog import GAMES
-from wmplay.evaluate import staying, truths
+from wmplay.evaluate import staying, tell, truths
 from wmplay.evaluate.lingering import Errands
 from wmplay.evaluate.pixel_driver import PixelDriver
 from wmplay.evaluate.replay import replayed
@@ -142,7 +142,14 @@ def test_a_dream_whose_game_has_ended_is_exact_no_more(monkeypatch: pytest.Monke
     assert row["exact"]["100"][0] == 0.0 and row["exact_n"]["100"] == 16, "a wrong dream's game ended: still wrong"
 
 
+@pytest.fixture
+def two_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half the clips to learn from, and half the time."""
+    monkeypatch.setattr(tell, "JUDGES", 2)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("two_judges")
 def test_a_judge_tells_noise_from_play_and_cannot_tell_play_from_itself():
     """The scale of can-you-tell: near 100 % for an obvious dream, about 50 % for a perfect one."""
     starts = grid_starts(count=40, horizon=16)
@@ -156,14 +163,14 @@ def test_a_judge_tells_noise_from_play_and_cannot_tell_play_from_itself():
     assert "they are the same, or it learned too little" in told_in_words(same)
 
 
-def told_in_words(tell: dict[str, Any]) -> str:
-    card = {"can_you_tell": tell, "regimes": {}, "seconds": 1, "device": "CPU", "mean_frame_from": "it"}
+def told_in_words(found: dict[str, Any]) -> str:
+    card = {"can_you_tell": found, "regimes": {}, "seconds": 1, "device": "CPU", "mean_frame_from": "it"}
     return next(line for line in sentences(card) if line.startswith("Can you tell?"))
 
 
 def test_a_judge_that_has_seen_no_difference_says_so():
     """50 % of a judge that learned nothing read like praise."""
-    sure = {"n": 64, "trained_on": 192, "accuracy": [0.5, 0.4, 0.6], "trained_accuracy": [0.99, 0.96, 1.0]}
+    sure = {"n": 256, "judges": 4, "accuracy": [0.5, 0.4, 0.6], "trained_accuracy": [0.99, 0.96, 1.0]}
     assert "too little" not in told_in_words(sure)
     assert "too little" in told_in_words({**sure, "trained_accuracy": [0.52, 0.45, 0.59]})
     del sure["trained_accuracy"]
@@ -171,6 +178,7 @@ def test_a_judge_that_has_seen_no_difference_says_so():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("two_judges")
 def test_a_judge_tells_pictures_that_are_a_little_soft_from_the_games():
     """As a world model's are. Clips differ far more from each other than that: a judge that learned nothing from them
     called such dreams perfect, 50 %."""

@@ -18,16 +18,20 @@ from torch import Tensor, nn
 
 from wmplay.evaluate.rollout import dream, observations, pictures
 from wmplay.evaluate.starts import Starts
-from wmplay.evaluate.statistics import Figure, share_figure
+from wmplay.evaluate.statistics import share_figure
 from wmplay.evaluate.subject import Subject
 
 CLIP = 16
-# Steps of the judge's training, pairs of clips in each, and step size, which falls to 0.
-STEPS, PAIRS, RATE = 240, 8, 3e-3
+# Steps of a judge's training, pairs of clips in each, pictures of them that it is shown, and step size, which falls to
+# 0. Many short looks teach most: in a minute of one core, dreams of CarRacing were told in 70 % of unseen clips after
+# 139 steps of 8 whole pairs, in 99 % after 1,126 steps of 16 pairs of which two pictures are shown.
+STEPS, PAIRS, SHOWN, RATE = 600, 16, 2, 3e-3
+# Judges; each is asked about a part of the clips that the others learn from.
+JUDGES = 4
 
 
 class Judge(nn.Module):
-    """Clips float32 [B, 16, 3, H, W] in [-0.5, 0.5] to one logit [B], positive for dreamed: by how each picture looks
+    """Clips float32 [B, T, 3, H, W] in [-0.5, 0.5] to one logit [B], positive for dreamed: by how each picture looks
     and differs from the one before, on the whole and where it is most striking."""
 
     def __init__(self) -> None:
@@ -64,25 +68,49 @@ def clips(subject: Subject, starts: Starts, seed: int) -> tuple[NDArray[np.uint8
 def judge(
     real: NDArray[np.uint8], dreamed: NDArray[np.uint8], seed: int = 0, tick: Callable[[float], None] | None = None
 ) -> dict[str, Any]:
-    """Train a judge on three quarters of the pairs and ask it about the rest: `accuracy` [mean, low, high] over `n`
-    unseen clips, and `trained_accuracy` over those `trained_on`. Pairs stay together, so no start is in both parts, and
-    what both of a pair show tells nothing."""
+    """Train judges on three quarters of the pairs each, and ask them about the quarter they have not seen: `accuracy`
+    [mean, low, high] over all `n` clips, `trained_accuracy` over those each learned from, and `judges`, how many.
+
+    Pairs stay together, so no start is in both parts, and what both of a pair show tells nothing. One judge alone, of
+    an earlier kind, was right on 59 to 67 % of CarRacing's clips, by the quarter it was asked about.
+    """
     count = len(real)
-    held = max(2, count // 4)
-    order = np.random.default_rng(seed).permutation(count)
-    test, train = order[:held], order[held:]
+    quarters = np.array_split(np.random.default_rng(seed).permutation(count), JUDGES)
+    asked = learned = 0
+    for k, quarter in enumerate(quarters):
+        others = np.concatenate([q for q in quarters if q is not quarter])
 
-    def batch(clips: NDArray[np.uint8], which: NDArray[np.int64]) -> Tensor:
-        return torch.as_tensor(clips[which]).permute(0, 1, 4, 2, 3).float() / 255 - 0.5
+        def done(share: float, before: int = k) -> None:
+            if tick:
+                tick((before + share) / JUDGES)
 
+        model = _trained(real, dreamed, others, seed + k, done)
+        asked += _right(model, real, dreamed, quarter)
+        learned += _right(model, real, dreamed, others)
+    accuracy, trained = share_figure(asked, 2 * count), share_figure(learned, 2 * count * (JUDGES - 1))
+    return {"n": 2 * count, "judges": JUDGES, "accuracy": accuracy, "trained_accuracy": trained}
+
+
+def _batch(clips: NDArray[np.uint8], which: NDArray[np.int64]) -> Tensor:
+    return torch.as_tensor(clips[which]).permute(0, 1, 4, 2, 3).float() / 255 - 0.5
+
+
+def _trained(
+    real: NDArray[np.uint8],
+    dreamed: NDArray[np.uint8],
+    pairs: NDArray[np.int64],
+    seed: int,
+    tick: Callable[[float], None],
+) -> Judge:
     generator = np.random.default_rng(seed + 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Judge()
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=1e-2)
     for step in range(STEPS):
-        which = generator.choice(train, min(PAIRS, len(train)), replace=False)
-        shown = torch.cat((batch(real, which), batch(dreamed, which)))
+        which = generator.choice(pairs, min(PAIRS, len(pairs)), replace=False)
+        since = generator.integers(real.shape[1] - SHOWN + 1)
+        shown = torch.cat([_batch(clips[:, since : since + SHOWN], which) for clips in (real, dreamed)])
         label = torch.arange(2).repeat_interleave(len(which)).float()
         if generator.random() < 0.5:  # the same seen in a mirror: twice as many clips
             shown = shown.flip(-1)
@@ -92,17 +120,15 @@ def judge(
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        if tick:
-            tick((step + 1) / STEPS)
+        tick((step + 1) / STEPS)
+    return model
 
-    @torch.inference_mode()
-    def right(which: NDArray[np.int64]) -> Figure:
-        few = np.array_split(which, -(-len(which) // PAIRS))  # many clips at once want much memory
-        hits = sum(int((model(batch(real, w)) <= 0).sum()) + int((model(batch(dreamed, w)) > 0).sum()) for w in few)
-        return share_figure(hits, 2 * len(which))
 
-    sizes = {"n": 2 * held, "trained_on": 2 * len(train)}
-    return {**sizes, "accuracy": right(test), "trained_accuracy": right(train)}
+@torch.inference_mode()
+def _right(model: Judge, real: NDArray[np.uint8], dreamed: NDArray[np.uint8], pairs: NDArray[np.int64]) -> int:
+    """Of how many of these pairs' clips, real and dreamed, the judge says what they are."""
+    few = np.array_split(pairs, -(-len(pairs) // PAIRS))  # many clips at once want much memory
+    return sum(int((model(_batch(real, w)) <= 0).sum()) + int((model(_batch(dreamed, w)) > 0).sum()) for w in few)
 
 
 def measure_tell(subject: Subject, seed: int = 0, tick: Callable[[float], None] | None = None) -> dict[str, Any] | None:
