@@ -1,0 +1,84 @@
+"""How much CarRacing's dreamed roads bend: `python tests/bench/bench_bends.py [SLOT] [CHANCE …]`.
+
+A road that only goes straight on is a road at every step, so staying power does not see it. The same driver steers, by
+sight, the real games and dreams of the same starts; how far each turned is read off the pictures by the same eyes.
+CHANCE: how strongly a canvas' painter is given to chance; if none is named, the code's own.
+"""
+
+import sys
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from wmplay.evaluate import truths
+from wmplay.evaluate.pixel_driver import PixelDriver
+from wmplay.evaluate.replay import replayed
+from wmplay.evaluate.rollout import begin, observations
+from wmplay.evaluate.subject import Subject, prepare
+from wmplay.worlds import looking
+from wmplay.worlds.blocks import to_float
+from wmplay.worlds.canvas import Canvas
+
+COUNT, STEPS = 32, 360
+# By then everything in sight was dreamed; and so many steps are looked at together.
+FROM, TOGETHER = 60, 30
+
+
+@torch.inference_mode()
+def summary(world: Canvas, frames: list[np.ndarray]) -> str:
+    """What frames uint8 [N, H, W, 3] of each step tell, of stretches on the road."""
+    pictures = [to_float(torch.as_tensor(f)).contiguous() for f in frames[FROM:]]
+    motion = torch.stack([world.vision.exact_motion(a, b) for a, b in pairwise(pictures)]).numpy()
+    road = np.stack([truths.car_on_road(f) for f in frames[FROM + 1 :]])
+    whole = len(motion) // TOGETHER * TOGETHER
+
+    def stretches(values: np.ndarray) -> np.ndarray:
+        return values[:whole].reshape(-1, TOGETHER, values.shape[1])
+
+    turn = np.degrees(np.abs(stretches(motion[..., 2]).sum(axis=1)))
+    way = stretches(np.hypot(motion[..., 0], motion[..., 1])).sum(axis=1)
+    kept = stretches(road).mean(axis=1) > 0.9
+    return (
+        f"{100 * turn[kept].sum() / way[kept].sum():.0f} degrees in 100 units of the way, more than 30 in "
+        f"{(turn[kept] > 30).mean():.0%} of {kept.sum()} stretches of {TOGETHER} steps; on a road {road.mean():.1%}"
+    )
+
+
+@torch.inference_mode()
+def dreamed(subject: Subject) -> list[np.ndarray]:
+    """What dreams show at each step."""
+    world, driver = subject.world, PixelDriver(subject.world.action)
+    generator = torch.Generator().manual_seed(0)
+    state = begin(world, subject.regimes["expert"], "cpu", generator)
+    frames = [observations(world, state)]
+    for _ in range(STEPS):
+        state, _, _ = world.step(state, torch.as_tensor(driver.act(frames[-1])), 1.0, generator)
+        frames.append(observations(world, state))
+    return frames
+
+
+def played(subject: Subject) -> list[np.ndarray]:
+    """What the real games of the same starts show."""
+    driver = PixelDriver(subject.world.action)
+    with replayed(subject.game, subject.regimes["expert"]) as games:
+        frames = [games.seen]
+        for _ in range(STEPS):
+            games.step(driver.act(frames[-1]))
+            frames.append(games.seen)
+    return frames
+
+
+def main(slot: str, chances: list[float]) -> None:
+    """Print a line for the game and one for each chance."""
+    subject = prepare(slot, COUNT, full=False, device="cpu")
+    world = subject.world
+    assert isinstance(world, Canvas), "only a canvas knows how its camera moves"
+    print(f"the game: {summary(world, played(subject))}", flush=True)
+    for chance in chances or [looking.CHANCE]:
+        looking.CHANCE = chance
+        print(f"{slot}, chance {chance:g}: {summary(world, dreamed(subject))}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "car_racing", [float(text) for text in sys.argv[2:]])
