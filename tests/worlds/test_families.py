@@ -123,7 +123,7 @@ def test_actions_matter_after_a_little_training(case: Case) -> None:
     world = case.make()
     for phase in world.phases:
         # Codes have to become clear first.
-        steps = {"tokens": 150, "vqvae_mdn": 250}.get(case.kind.family, 60)
+        steps = {"tokens": 150, "vqvae_mdn": 400}.get(case.kind.family, 60)
         fit(world, phase, case.data(32, max(phase.length, 2)), steps)
     segment = case.data(8, 4, 5)
     with torch.no_grad():
