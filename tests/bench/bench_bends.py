@@ -10,11 +10,11 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from bench_staying import driven
 
 from wmplay.evaluate import truths
 from wmplay.evaluate.pixel_driver import PixelDriver
 from wmplay.evaluate.replay import replayed
-from wmplay.evaluate.rollout import begin, observations
 from wmplay.evaluate.subject import Subject, prepare
 from wmplay.worlds import looking
 from wmplay.worlds.blocks import to_float
@@ -45,19 +45,6 @@ def summary(world: Canvas, frames: list[np.ndarray]) -> str:
     )
 
 
-@torch.inference_mode()
-def dreamed(subject: Subject) -> list[np.ndarray]:
-    """What dreams show at each step."""
-    world, driver = subject.world, PixelDriver(subject.world.action)
-    generator = torch.Generator().manual_seed(0)
-    state = begin(world, subject.regimes["expert"], "cpu", generator)
-    frames = [observations(world, state)]
-    for _ in range(STEPS):
-        state, _, _ = world.step(state, torch.as_tensor(driver.act(frames[-1])), 1.0, generator)
-        frames.append(observations(world, state))
-    return frames
-
-
 def played(subject: Subject) -> list[np.ndarray]:
     """What the real games of the same starts show."""
     driver = PixelDriver(subject.world.action)
@@ -77,7 +64,7 @@ def main(slot: str, chances: list[float]) -> None:
     print(f"the game: {summary(world, played(subject))}", flush=True)
     for chance in chances or [looking.CHANCE]:
         looking.CHANCE = chance
-        print(f"{slot}, chance {chance:g}: {summary(world, dreamed(subject))}", flush=True)
+        print(f"{slot}, chance {chance:g}: {summary(world, list(driven(subject, STEPS)))}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ by a few percent. CHANCE: how strongly a canvas' painter is given to chance; if 
 """
 
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -18,21 +19,18 @@ COUNT = 64
 
 
 @torch.inference_mode()
-def on_the_road(subject: Subject) -> np.ndarray:
-    """bool [STEPS, COUNT]: after each step, whether each dream shows the game, under keys that an expert holds by
-    sight."""
+def driven(subject: Subject, steps: int) -> Iterator[np.ndarray]:
+    """What dreams show, [N, ...]: after their context and after each step, under keys that an expert holds by sight."""
     world, starts = subject.world, subject.regimes["expert"]
     keys = keys_of(subject.game, "expert", world.action, starts.count, 0)
     assert keys is not None
     generator = torch.Generator().manual_seed(0)
     state = begin(world, starts, "cpu", generator)
-    shown, seen = [], observations(world, state)
-    for _ in range(STEPS):
+    yield (seen := observations(world, state))
+    for _ in range(steps):
         actions = torch.as_tensor(np.ascontiguousarray(keys(seen)))
         state, _, _ = world.step(state, actions, 1.0, generator)
-        seen = observations(world, state)
-        shown.append(still_the_game(subject.game, seen))
-    return np.array(shown)
+        yield (seen := observations(world, state))
 
 
 def main(slot: str, chances: list[float]) -> None:
@@ -41,9 +39,9 @@ def main(slot: str, chances: list[float]) -> None:
     print(f"{slot}: share of {COUNT} dreams that show the game")
     for chance in chances or [looking.CHANCE]:
         looking.CHANCE = chance
-        shown = on_the_road(subject)
-        marks = ", ".join(f"after {k} {shown[k - 1].mean():.1%}" for k in MARKS)
-        print(f"chance {chance:g}: of all steps {shown.mean():.1%}; {marks}", flush=True)
+        shown = np.array([still_the_game(subject.game, seen) for seen in driven(subject, STEPS)])
+        marks = ", ".join(f"after {k} {shown[k].mean():.1%}" for k in MARKS)
+        print(f"chance {chance:g}: of all steps {shown[1:].mean():.1%}; {marks}", flush=True)
 
 
 if __name__ == "__main__":

@@ -177,6 +177,23 @@ def test_a_judge_that_has_seen_no_difference_says_so():
     assert "too little" not in told_in_words(sure), "a card from before it was there can still be read"
 
 
+def test_every_clip_is_judged_once_by_one_that_has_not_learned_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a judge that knows its clips by heart would call every dream a fake."""
+
+    def by_heart(_real: Any, _dreamed: Any, pairs: Any, _seed: int, _tick: Any) -> set[int]:
+        return set(pairs.tolist())
+
+    def right(known: set[int], _real: Any, _dreamed: Any, pairs: Any) -> int:
+        return 2 * len(known.intersection(pairs.tolist()))
+
+    monkeypatch.setattr(tell, "_trained", by_heart)
+    monkeypatch.setattr(tell, "_right", right)
+    clips = np.zeros((21, 16, 8, 8, 3), np.uint8)
+    found = judge(clips, clips)
+    assert found["n"] == 42
+    assert (found["accuracy"][0], found["trained_accuracy"][0]) == (0.0, 1.0)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("two_judges")
 def test_a_judge_tells_pictures_that_are_a_little_soft_from_the_games():

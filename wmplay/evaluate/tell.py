@@ -8,6 +8,7 @@ learned from, whose share stands beside.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,18 +81,20 @@ def judge(
     for k, quarter in enumerate(quarters):
         others = np.concatenate([q for q in quarters if q is not quarter])
 
-        def done(share: float, before: int = k) -> None:
-            if tick:
-                tick((before + share) / JUDGES)
-
-        model = _trained(real, dreamed, others, seed + k, done)
+        model = _trained(real, dreamed, others, seed + k, tick and partial(_part, tick, k))
         asked += _right(model, real, dreamed, quarter)
         learned += _right(model, real, dreamed, others)
     accuracy, trained = share_figure(asked, 2 * count), share_figure(learned, 2 * count * (JUDGES - 1))
     return {"n": 2 * count, "judges": JUDGES, "accuracy": accuracy, "trained_accuracy": trained}
 
 
+def _part(tick: Callable[[float], None], before: int, share: float) -> None:
+    """Tell `tick` how much of all judges' training is done, where this is the share of one after `before` others."""
+    tick((before + share) / JUDGES)
+
+
 def _batch(clips: NDArray[np.uint8], which: NDArray[np.int64]) -> Tensor:
+    """Some clips uint8 [N, T, H, W, 3] as a judge reads them."""
     return torch.as_tensor(clips[which]).permute(0, 1, 4, 2, 3).float() / 255 - 0.5
 
 
@@ -100,8 +103,9 @@ def _trained(
     dreamed: NDArray[np.uint8],
     pairs: NDArray[np.int64],
     seed: int,
-    tick: Callable[[float], None],
+    tick: Callable[[float], None] | None,
 ) -> Judge:
+    """A judge that has learned from these pairs of clips uint8 [N, T, H, W, 3] alone."""
     generator = np.random.default_rng(seed + 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -120,7 +124,8 @@ def _trained(
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        tick((step + 1) / STEPS)
+        if tick:
+            tick((step + 1) / STEPS)
     return model
 
 

@@ -15,8 +15,9 @@ from torch import Tensor
 
 # Texels at the rim of the map that are forgotten before the other side of the wrap could be mistaken for them.
 RIM = 6
-# Texels per unit of length: how finely a map remembers. A small network told pictures of CarRacing, written and read
-# back with the motions of the game, from the game itself in 78 % of clips at 1.25 texels and in 66 % at 2.5.
+# Texels per unit of length: how finely a map remembers. A picture of CarRacing, read two steps later and made crisp for
+# the eye, was 0.0089 off (root mean square) at 1.25 texels and 0.0085 at 2.5; of its neighbouring pixels 0.95 % and
+# 1.18 % differed by more than a tenth in brightness, of the game's 1.25 %.
 DETAIL = 2.5
 
 
