@@ -1,8 +1,7 @@
-"""How much CarRacing's dreamed roads bend: `python tests/bench/bench_bends.py [SLOT] [CHANCE …]`.
+"""How much CarRacing's dreamed roads bend: `python tests/bench/bench_bends.py [SLOT]`.
 
 A road that only goes straight on is a road at every step, so staying power does not see it. The same driver steers, by
 sight, the real games and dreams of the same starts; how far each turned is read off the pictures by the same eyes.
-CHANCE: how strongly a canvas' painter is given to chance; if none is named, the code's own.
 """
 
 import sys
@@ -16,7 +15,6 @@ from wmplay.evaluate import truths
 from wmplay.evaluate.pixel_driver import PixelDriver
 from wmplay.evaluate.replay import replayed
 from wmplay.evaluate.subject import Subject, prepare
-from wmplay.worlds import looking
 from wmplay.worlds.blocks import to_float
 from wmplay.worlds.canvas import Canvas
 
@@ -56,16 +54,14 @@ def played(subject: Subject) -> list[np.ndarray]:
     return frames
 
 
-def main(slot: str, chances: list[float]) -> None:
-    """Print a line for the game and one for each chance."""
+def main(slot: str) -> None:
+    """Print a line for the game and one for the dreams."""
     subject = prepare(slot, COUNT, full=False, device="cpu")
     world = subject.world
     assert isinstance(world, Canvas), "only a canvas knows how its camera moves"
     print(f"the game: {summary(world, played(subject))}", flush=True)
-    for chance in chances or [looking.CHANCE]:
-        looking.CHANCE = chance
-        print(f"{slot}, chance {chance:g}: {summary(world, list(driven(subject, STEPS)))}", flush=True)
+    print(f"{slot}: {summary(world, list(driven(subject, STEPS)))}", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "car_racing", [float(text) for text in sys.argv[2:]])
+    main(sys.argv[1] if len(sys.argv) > 1 else "car_racing")

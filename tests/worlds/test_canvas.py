@@ -6,11 +6,13 @@ import torch
 
 from tests.worlds.cases import Case, pan
 from wmplay.training.muon import Muon
-from wmplay.worlds.canvas import Canvas
+from wmplay.worlds.blocks import to_float
+from wmplay.worlds.canvas import Canvas, CanvasState
 from wmplay.worlds.geometry import Map, crisp, sample, seen_from
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned, wide_view
 from wmplay.worlds.looking import CRISP
-from wmplay.worlds.painter import blocks, whole
+from wmplay.worlds.painter import GUIDE, MODES, Painter, blocks, whole
+from wmplay.worlds.painting import mixture_loss
 from wmplay.worlds.protocol import Segment
 
 
@@ -96,21 +98,42 @@ def test_the_memory_stops_growing_however_long_it_is_trained() -> None:
     assert lengths[2] < 1.5 * lengths[0], "three times as long without decay"
 
 
-def test_what_the_memory_could_not_foresee_is_drawn_above_temperature_0() -> None:
+def test_a_dream_draws_what_its_screen_shows() -> None:
     """Wheels and score stood still: a judge told dreamed screens from real ones, the worlds behind them being alike."""
-    world = tiny().train()
+    world = tiny()
+    with torch.no_grad():
+        world.vision.fixed_logit.fill_(-1.0)[..., -8:, :] = 1.0  # the bar
     generator = torch.Generator().manual_seed(0)
-    world.loss(encoded(world), "memory", generator)
-    memory = world.memory.eval()
-    assert int(memory.surprises.taken) == 4  # one row of each segment
-    world.loss(encoded(world), "memory", generator)
-    assert int(memory.surprises.taken) == 4  # only training teaches
-    memory.surprises.missed.fill_(0.5)
-    segment = pan(4, 8)
+    segment = pan(64, 8)
+    bars = torch.randint(0, 2, (64, 8, 1, 8, 1, 3), generator=generator, dtype=torch.uint8) * 255
+    segment.observation[:, :, -8:] = bars.expand(-1, -1, 8, -1, 8, -1).flatten(3, 4)
+    vision = world.train().vision
+    frames = to_float(segment.observation.flatten(0, 1))
+    for some in frames.split(64):
+        vision.screen.learn(some, vision.fixed().detach(), generator)
     state = world.eval().begin(segment)
-    still, restless = (world.step(state, segment.action[:, -1], heat, generator)[0] for heat in (0.0, 1.0))
-    assert torch.equal(still.motion, restless.motion)
-    assert torch.allclose(restless.sprite - still.sprite, (0.5 * memory.scale.deviation[3:]).expand(4, -1), atol=1e-5)
+    seen, _, _ = world.step(state, segment.action[:, -1], 1.0, generator)
+    bar = world.observe(seen)[:, -8:].unflatten(2, (8, 8)).float()
+    assert (bar.std(dim=(1, 3)) < 1.0).all(), "each part is a picture that was seen"
+    assert len(seen.screen[:, 0].unique()) > 1, "drawn"
+    still, _, _ = world.step(state, segment.action[:, -1], 0.0, generator)
+    assert torch.equal(still.screen, state.screen)
+    optimiser = torch.optim.Adam(world.memory.parameters(), lr=1e-2)
+    world.train()
+    losses = []
+    for _ in range(40):  # every part shows what it showed before
+        steady = segment._replace(observation=segment.observation[:, :1].expand(-1, 8, -1, -1, -1))
+        rows = steady.observation.flatten(0, 1)
+        with torch.no_grad():
+            flat = world.encode_after(rows, rows)
+        loss, metrics = world.loss(
+            steady._replace(observation=flat.unflatten(0, segment.reward.shape)), "memory", generator
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(metrics["screen"]))
+    assert losses[-1] < 0.2 * losses[0]
 
 
 def test_pieces_are_the_rows_in_their_order() -> None:
@@ -177,6 +200,61 @@ def test_a_map_shows_no_colour_that_was_not_laid_down() -> None:
     assert known.float().mean() > 0.9
     # Texels are bytes: half a level of rounding, and one for what is summed.
     assert float(shown[:, 1].min()) > 0.4 - 2 / 255 and float(shown[:, 1].max()) < 0.8 + 2 / 255
+
+
+def test_a_mode_is_a_whole_picture() -> None:
+    """Chosen pixel by pixel, what belongs together came apart: roads whose sides did not know of each other."""
+    torch.manual_seed(0)
+    painter = Painter(4, 8, GLANCE_SIZE, 3, 32, 32)
+    generator = torch.Generator().manual_seed(0)
+    empty = torch.zeros(16, 1, 32, 32)
+    asking = (empty.expand(-1, 3, -1, -1), empty, empty, torch.zeros(16, GUIDE), torch.zeros(16, 4, 32, 32))
+    optimiser = torch.optim.Adam(painter.parameters(), lr=1e-2)
+    for _ in range(80):  # all of one colour, or all of another, by a coin
+        answer = torch.randint(1, 3, (16,), generator=generator)
+        features, modes = painter(*asking)
+        choices = torch.stack([painter.colours_of(features, mode) for mode in range(MODES)], 1)
+        right = choices.log_softmax(-1)[torch.arange(16), ..., answer].flatten(2).sum(2)
+        loss, nll = mixture_loss(right, modes, torch.full((16,), 1024))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert float(nll.detach()) < 0.1, "0.69 nats for each pixel if each throws its own coin, 0.0007 if all throw one"
+    features, modes = painter(*asking)
+    drawn = torch.multinomial(modes.softmax(1), 1, generator=generator).squeeze(1)
+    shown = painter.colours_of(features.flatten(1, 2), drawn).argmax(-1).flatten(1)
+    assert (shown == shown[:, :1]).all()
+    assert shown[:, 0].unique().tolist() == [1, 2]
+
+
+def test_weights_of_a_painter_with_one_way_to_go_on_load() -> None:
+    painter = Painter(4, 8, GLANCE_SIZE, 3, 32, 32)
+    new = ("lean", "leave", "leave_bias", "mode")
+    old = {name: value for name, value in painter.state_dict().items() if name.partition(".")[0] not in new}
+    leave = torch.nn.Conv2d(12, 16, 1)
+    painter.load_state_dict(old | {"leave.weight": leave.weight, "leave.bias": leave.bias})
+    features = torch.randn(5, 12)
+    shown = leave(torch.nn.functional.silu(features)[..., None, None]).flatten(1)
+    assert all(torch.allclose(painter.colours_of(features, m).flatten(1), shown, atol=1e-6) for m in range(MODES))
+
+
+def test_dreams_are_not_led_by_those_who_wait_to_see_where_they_go() -> None:
+    """Roads went straight on because drivers did, who had nothing else to go by: 18 degrees in 100 units, not 66."""
+    world = tiny()
+    segment = pan(4, 8)
+    state = world.begin(segment)
+    state = state._replace(canvas=torch.zeros_like(state.canvas))  # nothing is known
+    led = state._replace(guide=torch.randn(state.guide.shape))
+    action = segment.action[:, -1]
+
+    def shown(state: CanvasState, temperature: float) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(8):
+            state, _, _ = world.step(state, action, temperature, generator)
+        return state.frame
+
+    assert torch.equal(shown(led, 1.0), shown(state, 1.0))
+    assert not torch.equal(shown(led, 0.0), shown(state, 0.0))
 
 
 def test_blocks_and_whole_undo_each_other() -> None:

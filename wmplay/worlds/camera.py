@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from wmplay.worlds.blocks import detached, full_precision, noise_like, to_float
 from wmplay.worlds.geometry import align, inside, sample, seen_from, softened
 from wmplay.worlds.glances import wide_view
-from wmplay.worlds.painter import Palette
+from wmplay.worlds.palette import Palette
 from wmplay.worlds.protocol import Segment
+from wmplay.worlds.screen import Screen
 
 # Typical motion in one step: pixels along x and y, radians. Only sets the scale of the first guesses.
 MOTION_SCALE = (3.0, 3.0, 0.15)
@@ -40,6 +41,7 @@ class Vision(nn.Module):
         self.read_sprite = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 96), nn.SiLU(), nn.Linear(96, sprite_size))
         self.draw_sprite = nn.Sequential(nn.Linear(sprite_size, 96), nn.SiLU(), nn.Linear(96, pixels))
         self.palette = Palette(colours)
+        self.screen = Screen(height, width)
         self.register_buffer("scale", torch.tensor(MOTION_SCALE), persistent=False)
         self.shape = (3, height, width)
 
@@ -70,6 +72,17 @@ class Vision(nn.Module):
         """Code [B, Z] of what stays on the screen."""
         return self.read_sprite((picture - 0.4) * self.fixed().detach()).float()
 
+    def screen_codes(self, picture: Tensor) -> Tensor:
+        """Which of its pictures each part of the screen shows, int64 [B, P]."""
+        return self.screen.encode(picture, self.fixed().detach())
+
+    def in_front(self, world: Tensor, sprite: Tensor, screen: Tensor | None) -> Tensor:
+        """The world [B, 3, H, W] behind the screen, drawn from its code [B, Z]; and, where its parts [B, P] are known,
+        by these. A soft mask blends the rim of what is fixed into the world."""
+        soft = self.fixed()
+        front = self.show_sprite(sprite) * soft
+        return world * (1.0 - soft) + (front if screen is None else self.screen.lay(screen, front))
+
     def show_sprite(self, code: Tensor) -> Tensor:
         """Pictures [B, 3, H, W] of it; only the fixed pixels mean anything."""
         return torch.sigmoid(self.draw_sprite(code).float()).view(-1, *self.shape)
@@ -96,7 +109,9 @@ class Vision(nn.Module):
         code = self.sprite(after)
         fixed = self.fixed().detach()
         drawn = ((self.show_sprite(code) - after).square() * fixed).sum((1, 2, 3)).mean() / (3 * fixed.sum() + 1)
-        self._mix_colours(after, generator)
+        if self.training:
+            self._mix_colours(after, generator)
+            self.screen.learn(after, fixed, generator)
         loss = 30.0 * match + practice + distil + 10.0 * drawn + 1e-4 * code.square().mean()
         return loss, detached(
             loss=loss, match=match, practice=practice, distil=distil, reconstruction=drawn, fixed=fixed_area

@@ -31,10 +31,11 @@ from wmplay.worlds.camera import Vision
 from wmplay.worlds.canvas_memory import LOOK, CanvasMemory
 from wmplay.worlds.geometry import Map, compose
 from wmplay.worlds.glances import GLANCE_SIZE, glance
-from wmplay.worlds.looking import look_around
-from wmplay.worlds.painter import GUIDE, Painter
+from wmplay.worlds.looking import HELD, look_around
+from wmplay.worlds.painter import GUIDE, MODES, Painter
 from wmplay.worlds.painting import painting_loss
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
+from wmplay.worlds.screen import PARTS
 
 # Steps that vision and painter should have: in 300 s, the painter's loss was 1.10 by 630 small ones and 1.13 by 410,
 # most of them three times as large.
@@ -88,7 +89,8 @@ class CanvasState(NamedTuple):
     motion float32 [B, 3], sprite float32 [B, Z], look float32 [B, 32]: the last step's, as the memory reads them
     hidden float32 [B, D]: the memory; guide float32 [B, 128]: the painter's memory
     real float32 [B, 768]: the glance of the last real frame; since float32 [B, 3]: how the camera has moved since
-    chance float32 [B, K, 12, 12]: slowly changing noise, by which the painter chooses where it is free to choose
+    screen int64 [B, P]: what the parts of the screen show
+    chance float32 [B, M]: slowly changing noise, which decides in which of its modes the painter goes on
     """
 
     canvas: Tensor
@@ -101,6 +103,7 @@ class CanvasState(NamedTuple):
     guide: Tensor
     real: Tensor
     since: Tensor
+    screen: Tensor
     chance: Tensor
 
 
@@ -178,18 +181,21 @@ class Canvas(World):
 
     @torch.no_grad()
     def encode_after(self, previous: Tensor, observation: Tensor) -> Tensor:
-        """Frames uint8 [N, H, W, 3] and those before them -> motion, sprite, glance: float32 [N, 3 + Z + 768]."""
+        """Frames uint8 [N, H, W, 3] and those before them -> motion, sprite, screen and glance, side by side: float32
+        [N, 3 + Z + P + 768]."""
         now = to_float(observation)
         return self._row(self.vision.exact_motion(to_float(previous), now), now)
 
     def _row(self, motion: Tensor, picture: Tensor) -> Tensor:
-        return torch.cat((motion, self.vision.sprite(picture), glance(picture, self.vision.loose())), dim=-1)
+        vision = self.vision
+        code, screen = vision.sprite(picture), vision.screen_codes(picture).float()
+        return torch.cat((motion, code, screen, glance(picture, vision.loose())), dim=-1)
 
     def begin(self, context: Segment, generator: torch.Generator | None = None) -> CanvasState:
         batch, rows = context.reward.shape
         device = context.observation.device
         blank = to_float(context.observation[:, 0])
-        chance = torch.zeros(batch, self.config.colours, 12, 12, device=device)
+        chance = torch.zeros(batch, MODES, device=device)
         state = CanvasState(
             self.map.empty(batch, device),
             torch.zeros(batch, 3, device=device),
@@ -201,6 +207,7 @@ class Canvas(World):
             torch.zeros(batch, GUIDE, device=device),
             torch.zeros(batch, GLANCE_SIZE, device=device),
             torch.zeros(batch, 3, device=device),
+            torch.zeros(batch, PARTS, dtype=torch.int64, device=device),
             chance if generator is None else noise_like(chance, generator),
         )
         start = context.first.clone()
@@ -229,33 +236,40 @@ class Canvas(World):
         guide = self.painter.follow(state.guide * keep, self.vision.told(motion, keys * keep), looked)
         sprite = self.vision.sprite(now)
         here = torch.zeros_like(pose)
-        return CanvasState(canvas, pose, frame, motion, sprite, look, hidden * keep, guide, seen, here, state.chance)
+        screen = self.vision.screen_codes(now)
+        return CanvasState(
+            canvas, pose, frame, motion, sprite, look, hidden * keep, guide, seen, here, screen, state.chance
+        )
 
     def step(
         self, state: CanvasState, action: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> tuple[CanvasState, Tensor, Tensor]:
         keys, last = self.actions(action), torch.cat((state.motion, state.sprite), -1)
         hidden, moved = self.memory.advance(state.hidden, last, state.look, keys)
-        if temperature > 0.0:
-            moved = self.memory.surprised(moved, temperature, generator)
         motion, sprite = moved[:, :3], moved[:, 3:]
         guide = self.painter.follow(state.guide, self.vision.told(motion, keys))
         pose, since = compose(state.pose, motion), compose(state.since, motion)
         wide = self.vision.wide(state.real, since)
         chance = state.chance
         if temperature > 0.0:
-            chance = 0.9 * chance + (1.0 - 0.9**2) ** 0.5 * noise_like(chance, generator)
-        picture, known, canvas = look_around(
-            self.vision, self.painter, self.map, state.canvas, pose, sprite, guide, wide, chance, temperature
+            chance = HELD * chance + (1.0 - HELD**2) ** 0.5 * noise_like(chance, generator)
+        world, known, canvas = look_around(
+            self.vision, self.painter, self.map, state.canvas, pose, guide, wide, chance, temperature
         )
         loose = self.vision.loose()
-        everything = self.memory.look(glance(picture, loose)).float()
+        seen = glance(world, loose)
+        everything = self.memory.look(seen).float()
+        # At temperature 0 the screen, too, is what is to be expected of it, all at once.
+        screen = state.screen
+        if temperature > 0.0:
+            screen = self.memory.next_screen(hidden, moved, screen, seen, temperature, generator)
+        picture = self.vision.in_front(world, sprite, screen if temperature > 0.0 else None)
         reward, end = self.memory.outcome(torch.cat((hidden, state.look, everything), dim=-1))
         frame = (picture * 255.0).round().clamp(0, 255).to(torch.uint8)
         # At temperature 0 what is merely to be expected is no ground to drive on.
-        look = self.memory.look(glance(picture, loose * known)).float() if temperature == 0.0 else everything
+        look = self.memory.look(glance(world, loose * known)).float() if temperature == 0.0 else everything
         return (
-            CanvasState(canvas, pose, frame, motion, sprite, look, hidden, guide, state.real, since, chance),
+            CanvasState(canvas, pose, frame, motion, sprite, look, hidden, guide, state.real, since, screen, chance),
             reward,
             torch.sigmoid(end),
         )

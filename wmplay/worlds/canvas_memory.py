@@ -5,21 +5,27 @@ Shapes: B batch, T time, Z sprite code, D hidden, A encoded action.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.worlds.blocks import RunningScale, detached, masked_mean, mlp, transitions
+from wmplay.worlds.blocks import RunningScale, detached, masked_mean, mlp, sample_index, transitions
 from wmplay.worlds.geometry import compose, journey
 from wmplay.worlds.glances import GLANCE_SIZE, turned
 from wmplay.worlds.protocol import Segment
 from wmplay.worlds.rewards import RewardScale
-from wmplay.worlds.surprise import Surprises
+from wmplay.worlds.screen import PARTS, PICTURES
 
 # Numbers that a glance becomes.
 LOOK = 32
-# Of the reward's squared error, in deviations.
-REWARD_WEIGHT = 0.05
+# Numbers that what the screen's parts showed becomes.
+SHOWN = 24
+# Of the reward's squared error, in deviations; and of the screen's cross-entropy, which teaches no other part anything.
+REWARD_WEIGHT, SCREEN_WEIGHT = 0.05, 0.1
+# The screen is learned from every so manieth row: it knows its game by heart long before the motion does.
+SELDOM = 8
 # From where on an error counts by its size, no longer by its square: of a step's motion, in deviations, and of the pose
 # it adds up to, in units. A slide nobody can foresee would else outweigh a thousand bends. In 400 s, 15 steps ahead,
 # the pose was 1.64 and 1.17 units off (persistent player and driver, held-out play, root of the mean square), by
@@ -39,13 +45,16 @@ class CanvasMemory(nn.Module):
         moved = 3 + sprite_size
         self.hidden_size = hidden_size
         self.scale = RunningScale(moved)
-        self.surprises = Surprises(sprite_size)
         self.look = mlp((GLANCE_SIZE, 128, LOOK))
         self.cell = nn.GRUCell(moved + LOOK + actions, hidden_size)
         self.change = mlp((hidden_size, 128, moved))
         self.reward = mlp((hidden_size + 2 * LOOK, 128, 1))
         self.rewards = RewardScale()
         self.end = mlp((hidden_size + 2 * LOOK, 128, 1))
+        self.shown = nn.Embedding(PARTS * PICTURES, SHOWN)
+        self.behind = nn.Linear(GLANCE_SIZE, SHOWN)
+        self.show = mlp((hidden_size + moved + 2 * SHOWN, 128, PARTS * (PICTURES + 1)))
+        self.follows = nn.Parameter(0.1 * torch.randn(PARTS, SHOWN, PICTURES))
         last = self.change[-1]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
@@ -55,10 +64,31 @@ class CanvasMemory(nn.Module):
         hidden, units = self._step(hidden, self.scale.normalise(moved), look, action)
         return hidden, self.scale.restore(units)
 
-    def surprised(self, moved: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
-        """What a step changed [B, 3 + Z], with what could not be foreseen of the code of what stays on the screen."""
-        missed = self.surprises.draw(self.scale.normalise(moved)[:, 3:], generator) * self.scale.deviation[3:]
-        return torch.cat((moved[:, :3], moved[:, 3:] + temperature * missed), dim=-1)
+    def next_screen(
+        self,
+        hidden: Tensor,
+        moved: Tensor,
+        before: Tensor,
+        seen: Tensor,
+        temperature: float,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        """What the parts of the screen show, int64 [B, P], drawn: after a step that led to `hidden` and `moved`, where
+        they showed `before` [B, P] and the world is `seen` [B, 768] at a glance."""
+        logits = self._screen(hidden, self.scale.normalise(moved), before, seen)
+        return sample_index(logits, generator, temperature)
+
+    def _screen(self, hidden: Tensor, units: Tensor, before: Tensor, seen: Tensor) -> Tensor:
+        """Logits [N, P, K] of what the screen's parts show: by what the memory knows, by the world, which shines
+        through at their rims, by what each showed before, and by how likely it is to show the same again."""
+        known = self.shown(before + PICTURES * torch.arange(PARTS, device=before.device))
+        told = (
+            self.show(torch.cat((hidden, units, known.sum(-2), self.behind(seen)), dim=-1))
+            .float()
+            .unflatten(-1, (PARTS, PICTURES + 1))
+        )
+        follows = torch.einsum("npe,pek->npk", known, self.follows).float()
+        return (told[..., 1:] + follows).scatter_add(-1, before[..., None], told[..., :1])
 
     def _step(self, hidden: Tensor, units: Tensor, look: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """`advance` with `moved` in deviations from its mean."""
@@ -79,14 +109,15 @@ class CanvasMemory(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Error of what moved (Huber 1964), and of the pose it adds up to while the memory is on its own.
 
-        segment: encoded, `moved` and glance side by side. action [B, T, A]: encoded. read: rows that are read as they
-        are; those after them read their own predictions, and of the world only what was seen before, from where they
-        think they are: real glances would tell how the camera really moved, which no dream knows. motion_scale [3]:
-        what counts as one unit of error in the pose. stretch [2] and width: of the frame, for `turned`.
+        segment: encoded, `moved`, what the screen shows and glance side by side. action [B, T, A]: encoded. read: rows
+        that are read as they are; those after them read their own predictions, and of the world only what was seen
+        before, from where they think they are: real glances would tell how the camera really moved, which no dream
+        knows. motion_scale [3]: what counts as one unit of error in the pose. stretch [2] and width: of the frame, for
+        `turned`.
         """
         size = len(self.scale.mean)
         rows = segment.observation.float()
-        moved, glances = rows[..., :size], rows[..., size:]
+        moved, screens, glances = rows.split((size, PARTS, GLANCE_SIZE), dim=-1)
         valid, keep = transitions(segment.first, segment.mask)
         # The first row of an episode has no frame before it: there is no motion to learn from.
         moved = torch.cat((moved[..., :3] * valid[..., None], moved[..., 3:]), dim=-1)
@@ -116,14 +147,17 @@ class CanvasMemory(nn.Module):
         ok, held, guessed = valid[:, 1:], torch.stack(hiddens, 1), torch.stack(guesses, 1)
         wrong = 2.0 * F.huber_loss(guessed[..., :3], units[:, 1:, :3], reduction="none", delta=SLIDE)
         unlike = (guessed[..., 3:] - units[:, 1:, 3:]).square()
-        if self.training and read > 1:
-            # The last row before the memory is on its own: what it expects of that is the best it can know.
-            told = ok[:, read - 2]
-            self.surprises.learn(guessed[:, read - 2, 3:][told], units[:, read - 1, 3:][told])
         motion_loss, sprite_loss = masked_mean(wrong.mean(-1), ok), masked_mean(unlike.mean(-1), ok)
         alone, truly = self.scale.restore(guessed[:, read - 1 :])[..., :3], moved[:, read:, :3]
         off = (journey(alone) - journey(truly)) / motion_scale * together[..., None]
         drift_loss = F.smooth_l1_loss(off, torch.zeros_like(off), beta=ASTRAY) if read < length else rows.new_zeros(())
+        asked = ok[:, ::SELDOM]
+        before, truly_shown = (screens[:, k::SELDOM][:, : asked.shape[1]][asked].long() for k in (0, 1))
+        hidden, guess = (x.detach()[:, ::SELDOM][asked] for x in (held, guessed))
+        logits = self._screen(hidden, guess, before, glances[:, 1::SELDOM][asked])
+        screen_loss = F.cross_entropy(logits.flatten(0, 1), truly_shown.flatten(), reduction="sum") / max(
+            1, truly_shown.numel()
+        )
         seen = torch.cat((held, torch.stack(looks[:-1], 1), real[:, 1:]), dim=-1)
         reward, end = self._told(seen)
         self.rewards.learn(segment.reward[:, 1:][ok])
@@ -131,6 +165,17 @@ class CanvasMemory(nn.Module):
         ended = segment.terminated[:, 1:].float()
         end_loss = masked_mean(F.binary_cross_entropy_with_logits(end, ended, reduction="none"), ok)
         loss = motion_loss + sprite_loss + drift_loss + REWARD_WEIGHT * reward_loss + end_loss
+        loss = loss + SCREEN_WEIGHT * screen_loss
         return loss, detached(
-            loss=loss, motion=motion_loss, sprite=sprite_loss, drift=drift_loss, reward=reward_loss, end=end_loss
-        )
+            loss=loss, motion=motion_loss, sprite=sprite_loss, drift=drift_loss, screen=screen_loss,
+            reward=reward_loss, end=end_loss,
+        )  # fmt: skip
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
+        # Weights from before screens had parts: they never ask for any, and knew mistakes instead.
+        for name, value in self.state_dict(prefix=prefix).items():
+            if name.removeprefix(prefix).partition(".")[0] in ("shown", "show", "behind", "follows"):
+                state_dict.setdefault(name, value)
+        for name in [key for key in state_dict if key.startswith(f"{prefix}surprises.")]:
+            del state_dict[name]
+        super()._load_from_state_dict(state_dict, prefix, *more)

@@ -7,66 +7,18 @@ Oord et al. 2016); the U-Net is Ronneberger et al. 2015 with the convolutions of
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.worlds.blocks import full_precision, mlp
+from wmplay.worlds.blocks import mlp
 
 # Size of the guide, the painter's memory of where it was led.
 GUIDE = 128
-
-
-class Palette(nn.Module):
-    """K colours [K, 3] in [0, 1], found by online k-means (Sculley 2010) with unused ones moved to where they help."""
-
-    colours: Tensor
-    mass: Tensor
-    ready: Tensor
-
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.register_buffer("colours", torch.zeros(count, 3))
-        self.register_buffer("mass", torch.zeros(count))
-        self.register_buffer("ready", torch.zeros((), dtype=torch.bool))
-
-    def nearest(self, pixels: Tensor) -> Tensor:
-        """Index int64 [N] of the colour nearest each pixel [N, 3]."""
-        # |p − c|² is least where p·c − |c|²/2 is largest.
-        with full_precision(pixels):
-            return torch.addmm(-0.5 * self.colours.square().sum(-1), pixels.float(), self.colours.t()).argmax(-1)
-
-    def mix(self, share: Tensor) -> Tensor:
-        """Shares [B, K, H, W] that add up to 1 as the mean colour [B, 3, H, W]."""
-        return torch.einsum("bkhw,kc->bchw", share, self.colours)
-
-    @torch.no_grad()
-    def learn(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
-        """Move the colours towards pixels [N, 3]; returns their mean squared distance."""
-        count = len(self.colours)
-        if not bool(self.ready):
-            # k-means++ (Arthur and Vassilvitskii 2007) on squared distance: rare colours get a place too.
-            chosen = [pixels[0]]
-            for _ in range(count - 1):
-                gap = torch.cdist(pixels, torch.stack(chosen)).amin(-1).square() + 1e-9
-                chosen.append(pixels[torch.multinomial(gap, 1, generator=generator)[0]])
-            self.colours.copy_(torch.stack(chosen))
-            self.ready.fill_(True)
-        index = self.nearest(pixels)
-        error = (pixels - self.colours[index]).square().sum(-1)
-        hits = torch.zeros(count, device=pixels.device).index_add_(0, index, torch.ones_like(error))
-        total = torch.zeros_like(self.colours).index_add_(0, index, pixels)
-        self.mass.mul_(0.99).add_(hits)
-        used = hits > 0
-        step = (hits / self.mass.clamp_min(1.0))[used, None]
-        self.colours[used] += step * (total[used] / hits[used, None] - self.colours[used])
-        dead = torch.nonzero(self.mass < 0.05).squeeze(-1)
-        if len(dead):
-            fresh = torch.multinomial(error + 1e-12, len(dead), generator=generator)
-            self.colours[dead] = pixels[fresh]
-            self.mass[dead] = 1.0
-        return error.mean()
+# Ways in which a picture may go on, of which a dream draws one at each step.
+MODES = 8
 
 
 class _Down(nn.Module):
@@ -85,9 +37,10 @@ class _Up(nn.Module):
         super().__init__()
         self.mix = nn.Conv2d(before + skip, after, 3, 1, 1)
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+    def forward(self, x: Tensor, skip: Tensor, bend: bool = True) -> Tensor:
         wide = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        return F.silu(self.mix(torch.cat((wide, skip), dim=1)))
+        mixed = self.mix(torch.cat((wide, skip), dim=1))
+        return F.silu(mixed) if bend else mixed
 
 
 class Painter(nn.Module):
@@ -114,7 +67,11 @@ class Painter(nn.Module):
         self.enter = nn.Conv2d(20, a, 3, 1, 1)
         self.down = nn.ModuleList((_Down(a, b), _Down(b, b), _Down(b, b)))
         self.up = nn.ModuleList((_Up(b, b, b), _Up(b, b, b), _Up(b, a, a)))
-        self.leave = nn.Conv2d(a, 4 * colours, 1)
+        # Of each mode: what it adds to the last layer's features before they bend, and how it reads colours off them.
+        self.lean = nn.Parameter(torch.randn(MODES, a))
+        self.leave = nn.Parameter(torch.randn(MODES, a, 4 * colours) / math.sqrt(a))
+        self.leave_bias = nn.Parameter(torch.zeros(MODES, 4 * colours))
+        self.mode = mlp((2 * b, 128, MODES))
 
     def follow(self, guide: Tensor, step: Tensor, look: Tensor | None = None) -> Tensor:
         """The guide [B, 128] after a step: how it moved [B, S]. look [B, 65]: what `seen` says of where that ended;
@@ -127,11 +84,13 @@ class Painter(nn.Module):
         """Glances [..., G], where they are real [..., 1], as the guide reads them [..., 65]."""
         return torch.cat((self.look(glance) * real, real), dim=-1)
 
-    def forward(self, colour: Tensor, known: Tensor, fixed: Tensor, guide: Tensor, wide: Tensor) -> Tensor:
-        """Logits over the palette, in blocks of 2 × 2 pixels.
+    def forward(
+        self, colour: Tensor, known: Tensor, fixed: Tensor, guide: Tensor, wide: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What every mode reads its colours from, in blocks of 2 × 2 pixels, and the modes' logits [B, M].
 
         colour [B, 3, H, W] (0 where unknown); known and fixed [B, 1, H, W]; guide [B, 128]; wide [B, 4, 32, 32], see
-        `glances.wide_view`. Returns [B, H/2, W/2, 4, K]: `whole` makes a picture of it, `blocks` the reverse.
+        `glances.wide_view`. Returns features [B, H/2, W/2, a], for `colours_of`.
         """
         x = F.pixel_unshuffle(torch.cat((colour - 0.4 * known, known, fixed), dim=1), 2)
         x = F.silu(self.enter(x))
@@ -140,9 +99,33 @@ class Painter(nn.Module):
             kept.append(layer(kept[-1]))
         lead = self.lead(torch.cat((guide, self.wide(wide)), dim=-1))
         x = kept.pop() + lead.unflatten(1, self.coarse)
-        for layer in self.up:
+        modes = [x.mean((2, 3))]
+        for layer in self.up[:-1]:
             x = layer(x, kept.pop())
-        return self.leave(x).movedim(1, -1).unflatten(-1, (4, -1))
+        modes.append(x.mean((2, 3)))
+        x = self.up[-1](x, kept.pop(), bend=False)
+        return x.movedim(1, -1), self.mode(torch.cat(modes, dim=-1)).float()
+
+    def colours_of(self, features: Tensor, mode: Tensor | int) -> Tensor:
+        """Logits over the palette [N, 4, K] of features [N, a] in a mode; or [B, N, 4, K] of [B, N, a] in one each [B].
+
+        `whole` makes a picture of blocks, `blocks` the reverse.
+        """
+        lean, leave, bias = (part[mode] for part in (self.lean, self.leave, self.leave_bias))
+        if lean.ndim > 1:
+            lean, bias = lean[:, None], bias[:, None]
+        return (F.silu(features + lean) @ leave + bias).unflatten(-1, (4, -1))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
+        # Weights from before there were modes: all modes are as the one there was.
+        if f"{prefix}leave.weight" in state_dict:
+            weight, bias = (state_dict.pop(f"{prefix}leave.{name}") for name in ("weight", "bias"))
+            state_dict[f"{prefix}leave"] = weight.flatten(1).t().expand_as(self.leave)
+            state_dict[f"{prefix}leave_bias"] = bias.expand_as(self.leave_bias)
+            state_dict[f"{prefix}lean"] = torch.zeros_like(self.lean)
+            for name, value in self.mode.state_dict(prefix=f"{prefix}mode.").items():
+                state_dict.setdefault(name, value)
+        super()._load_from_state_dict(state_dict, prefix, *more)
 
 
 def blocks(picture: Tensor) -> Tensor:

@@ -13,14 +13,22 @@ from wmplay.worlds.blocks import detached, full_precision, to_float, transitions
 from wmplay.worlds.camera import Vision
 from wmplay.worlds.geometry import compose
 from wmplay.worlds.glances import GLANCE_SIZE
-from wmplay.worlds.painter import GUIDE, Painter, blocks
+from wmplay.worlds.painter import GUIDE, MODES, Painter, blocks
 from wmplay.worlds.protocol import Segment
+
+# Share of pictures in which the painter is not led by where the camera went and by the keys. Whoever played knew where
+# the road would go, some of it beyond the frame: where they went straight on, so did the road. Whoever plays a dream
+# waits to see where its road goes, and a painter that took that for an answer would paint straight roads alone (what an
+# agent does itself is no evidence of the world: Ortega et al. 2021, arXiv 2110.10819). So dreams are painted unled.
+UNLED = 0.4
+# How much every mode learns from every picture, so that none is left behind.
+FAIR = 0.03
 
 
 def painting_loss(
     vision: Vision, painter: Painter, segment: Segment, action: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Cross-entropy of the colours in a segment's last frame that could not be seen from an earlier one.
+    """How unlikely the colours in a segment's last frame are that could not be seen from an earlier one.
 
     How much earlier is drawn by lot, squared: near edges are what a dream paints most of the time. In every tenth
     nothing at all is known. segment: frames, with what was encoded beside; action [B, T, A]: encoded.
@@ -29,7 +37,7 @@ def painting_loss(
     batch, rows = segment.reward.shape
     valid, keep = transitions(segment.first, segment.mask)
     motion = segment.encoded[..., :3] * valid[..., None]
-    lot = torch.rand(batch, 4, generator=generator, device=motion.device)
+    lot = torch.rand(batch, 5, generator=generator, device=motion.device)
     since = (lot[:, 0].square() * (rows - 1)).long() + 1
     pose = torch.zeros_like(motion[:, 0])
     back = torch.zeros_like(since)
@@ -53,13 +61,40 @@ def painting_loss(
     looks = painter.seen(glances, real[..., None])
     for i in range(rows):
         guide = painter.follow(guide * keep[:, i, None], steps[:, i], looks[:, i])
+    guide = guide * (lot[:, 4:] > UNLED)
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
-    choices = painter(colour * known, known, fixed, guide, wide)
+    features, modes = painter(colour * known, known, fixed, guide, wide)
     unknown = ((known + fixed) == 0.0).squeeze(1)
     # Only what is asked is worth a softmax and an answer: they would cost more than all layers.
     asked = blocks(unknown)
+    some = asked.any(-1)
     pixels = torch.stack([blocks(channel) for channel in picture.unbind(1)], dim=-1)[asked]
-    logits, answer = choices[asked].float(), vision.palette.nearest(pixels)
-    loss = F.cross_entropy(logits, answer) if len(answer) else choices.sum() * 0.0
-    right = (logits.detach().argmax(-1) == answer).float().sum() / max(1, len(answer))
-    return loss, detached(loss=loss, nll=loss, accuracy=right, unknown=unknown.float().mean())
+    answer, of = vision.palette.nearest(pixels), everyone[:, None, None, None].expand_as(asked)[asked]
+    found, within = features[some], asked[some]
+    fits = []
+    for mode in range(MODES):
+        logits = painter.colours_of(found, mode)[within].float()
+        each = -F.cross_entropy(logits, answer, reduction="none")
+        fits.append(each.new_zeros(batch).index_add(0, of, each))
+    fit, count = torch.stack(fits, 1), asked.flatten(1).sum(1)
+    loss, nll = mixture_loss(fit, modes, count)
+    share = (modes.log_softmax(1) + fit.detach()).softmax(1)
+    used = torch.exp(-(share.mean(0) * (share.mean(0) + 1e-9).log()).sum())
+    return loss, detached(loss=loss, nll=nll, modes=used, unknown=unknown.float().mean())
+
+
+def mixture_loss(fit: Tensor, modes: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """Negative log-likelihood under a mixture (Jacobs et al. 1991) of pictures whose log-likelihood is `fit` [B, M] in
+    each mode, of modes' logits [B, M]; count [B]: pixels in each.
+
+    Chosen pixel by pixel, colours would not fit together; each mode is a whole picture. Large pictures count more than
+    small ones, but no more than by the root of their size: a dream paints strips. Returns what is to be made small, and
+    nats per pixel.
+    """
+    chances = modes.log_softmax(1)
+    best = -torch.logsumexp(chances + fit, 1)
+    every = -fit.mean(1)
+    weight = count.clamp_min(1.0).rsqrt()
+    nll = best.sum() / count.sum().clamp_min(1.0)
+    loss = (((1.0 - FAIR) * best + FAIR * every) * weight).sum() / (count * weight).sum().clamp_min(1.0)
+    return loss, nll
