@@ -19,6 +19,20 @@ def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int
     assert float((orthogonal(matrix) * exact).sum() / exact.square().sum()) > 0.8
 
 
+def test_rounded_steps_are_as_long_and_go_the_same_way() -> None:
+    """In bfloat16 directions are found in half the time; it may cost no direction."""
+    gradient = torch.randn(96, 288, generator=torch.Generator().manual_seed(0))
+    steps = []
+    for rounded in (False, True):
+        weight = torch.zeros(96, 288, requires_grad=True)
+        weight.grad = gradient.clone()
+        Muon([weight], rounded=rounded, lr=0.01, weight_decay=0.0, fused=True).step()
+        assert weight.dtype == torch.float32
+        steps.append(weight.detach())
+    assert float((steps[0] - steps[1]).norm() / steps[0].norm()) < 0.05
+    assert not torch.equal(*steps)
+
+
 @pytest.mark.parametrize("tall", [False, True])
 def test_a_large_matrix_is_taken_in_pieces_and_its_step_is_as_long(tall: bool) -> None:
     matrix = torch.randn(2 * PIECE, 3 * PIECE, generator=torch.Generator().manual_seed(0))

@@ -50,7 +50,15 @@ def _orthogonal(wide: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.AdamW):
-    """AdamW that treats matrices, and kernels of convolutions as matrices [out, in × height × width], as Muon does."""
+    """AdamW that treats matrices, and kernels of convolutions as matrices [out, in × height × width], as Muon does.
+
+    rounded: directions are found in bfloat16, in half the time where a machine can; their lengths are as near 1 as in
+    float32 to three digits.
+    """
+
+    def __init__(self, parameters: Any, rounded: bool = False, **settings: Any) -> None:
+        super().__init__(parameters, **settings)
+        self._type = torch.bfloat16 if rounded else torch.float32
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -73,6 +81,6 @@ class Muon(torch.optim.AdamW):
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
         momentum = state["momentum"].mul_(MOMENTUM).add_(parameter.grad)
-        step = orthogonal((parameter.grad + MOMENTUM * momentum).flatten(1))
+        step = orthogonal((parameter.grad + MOMENTUM * momentum).flatten(1).to(self._type)).to(parameter.dtype)
         parameter.mul_(1.0 - rate * weight_decay)
         parameter.add_(step.view(parameter.shape), alpha=-rate * SIZE * max(step.shape) ** 0.5)

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,7 @@ class WorldPhase(Phase):
         if precision.channels_last:
             set_layout(world, torch.channels_last)
         world.train()
-        optimiser = self._optimiser_type(parameters, lr=1e-8, fused=True)
+        optimiser = self._stepper(precision, parameters, lr=1e-8, fused=True)
         segment, best, started = self._source.next(), math.inf, math.inf
         for repeat in range(6):
             begin = time.perf_counter()
@@ -147,15 +148,18 @@ class WorldPhase(Phase):
         self._quickest = min(self._quickest, best)
         return best
 
-    @property
-    def _optimiser_type(self) -> type[torch.optim.AdamW]:
-        return Muon if self.spec.muon else torch.optim.AdamW
+    def _stepper(self, precision: Precision, parameters: Sequence[Tensor], **settings: Any) -> torch.optim.AdamW:
+        """The optimiser that the phase asks for, computing as the precision says."""
+        if self.spec.muon:
+            return Muon(parameters, rounded=precision.bf16, **settings)
+        return torch.optim.AdamW(parameters, **settings)
 
     def _apply(self) -> None:
         self._precision.apply()
         layout = torch.channels_last if self._precision.channels_last else torch.contiguous_format
         set_layout(self._world, layout)
-        self._optimiser = self._optimiser_type(
+        self._optimiser = self._stepper(
+            self._precision,
             self._parameters,
             lr=self.spec.learning_rate,
             weight_decay=self.spec.weight_decay,

@@ -262,7 +262,8 @@ class Canvas(World):
         # At temperature 0 the screen, too, is what is to be expected of it, all at once.
         screen = state.screen
         if temperature > 0.0:
-            screen = self.memory.next_screen(hidden, moved, screen, seen, temperature, generator)
+            units = self.memory.scale.normalise(moved)
+            screen = self.memory.screen.draw(hidden, units, screen, seen, temperature, generator)
         picture = self.vision.in_front(world, sprite, screen if temperature > 0.0 else None)
         reward, end = self.memory.outcome(torch.cat((hidden, state.look, everything), dim=-1))
         frame = (picture * 255.0).round().clamp(0, 255).to(torch.uint8)

@@ -11,17 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.worlds.blocks import RunningScale, detached, masked_mean, mlp, sample_index, transitions
+from wmplay.worlds.blocks import RunningScale, detached, masked_mean, mlp, transitions
 from wmplay.worlds.geometry import compose, journey
 from wmplay.worlds.glances import GLANCE_SIZE, turned
+from wmplay.worlds.next_screen import NextScreen
 from wmplay.worlds.protocol import Segment
 from wmplay.worlds.rewards import RewardScale
-from wmplay.worlds.screen import PARTS, PICTURES
+from wmplay.worlds.screen import PARTS
 
 # Numbers that a glance becomes.
 LOOK = 32
-# Numbers that what the screen's parts showed becomes.
-SHOWN = 24
 # Of the reward's squared error, in deviations; and of the screen's cross-entropy, which teaches no other part anything.
 REWARD_WEIGHT, SCREEN_WEIGHT = 0.05, 0.1
 # The screen is learned from every so manieth row: it knows its game by heart long before the motion does.
@@ -51,10 +50,7 @@ class CanvasMemory(nn.Module):
         self.reward = mlp((hidden_size + 2 * LOOK, 128, 1))
         self.rewards = RewardScale()
         self.end = mlp((hidden_size + 2 * LOOK, 128, 1))
-        self.shown = nn.Embedding(PARTS * PICTURES, SHOWN)
-        self.behind = nn.Linear(GLANCE_SIZE, SHOWN)
-        self.show = mlp((hidden_size + moved + 2 * SHOWN, 128, PARTS * (PICTURES + 1)))
-        self.follows = nn.Parameter(0.1 * torch.randn(PARTS, SHOWN, PICTURES))
+        self.screen = NextScreen(hidden_size, moved)
         last = self.change[-1]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
@@ -63,32 +59,6 @@ class CanvasMemory(nn.Module):
         """One step: the next hidden [B, D] and `moved`. look [B, 32]: the glance it left; `action` is encoded."""
         hidden, units = self._step(hidden, self.scale.normalise(moved), look, action)
         return hidden, self.scale.restore(units)
-
-    def next_screen(
-        self,
-        hidden: Tensor,
-        moved: Tensor,
-        before: Tensor,
-        seen: Tensor,
-        temperature: float,
-        generator: torch.Generator | None,
-    ) -> Tensor:
-        """What the parts of the screen show, int64 [B, P], drawn: after a step that led to `hidden` and `moved`, where
-        they showed `before` [B, P] and the world is `seen` [B, 768] at a glance."""
-        logits = self._screen(hidden, self.scale.normalise(moved), before, seen)
-        return sample_index(logits, generator, temperature)
-
-    def _screen(self, hidden: Tensor, units: Tensor, before: Tensor, seen: Tensor) -> Tensor:
-        """Logits [N, P, K] of what the screen's parts show: by what the memory knows, by the world, which shines
-        through at their rims, by what each showed before, and by how likely it is to show the same again."""
-        known = self.shown(before + PICTURES * torch.arange(PARTS, device=before.device))
-        told = (
-            self.show(torch.cat((hidden, units, known.sum(-2), self.behind(seen)), dim=-1))
-            .float()
-            .unflatten(-1, (PARTS, PICTURES + 1))
-        )
-        follows = torch.einsum("npe,pek->npk", known, self.follows).float()
-        return (told[..., 1:] + follows).scatter_add(-1, before[..., None], told[..., :1])
 
     def _step(self, hidden: Tensor, units: Tensor, look: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """`advance` with `moved` in deviations from its mean."""
@@ -151,13 +121,10 @@ class CanvasMemory(nn.Module):
         alone, truly = self.scale.restore(guessed[:, read - 1 :])[..., :3], moved[:, read:, :3]
         off = (journey(alone) - journey(truly)) / motion_scale * together[..., None]
         drift_loss = F.smooth_l1_loss(off, torch.zeros_like(off), beta=ASTRAY) if read < length else rows.new_zeros(())
-        asked = ok[:, ::SELDOM]
-        before, truly_shown = (screens[:, k::SELDOM][:, : asked.shape[1]][asked].long() for k in (0, 1))
-        hidden, guess = (x.detach()[:, ::SELDOM][asked] for x in (held, guessed))
-        logits = self._screen(hidden, guess, before, glances[:, 1::SELDOM][asked])
-        screen_loss = F.cross_entropy(logits.flatten(0, 1), truly_shown.flatten(), reduction="sum") / max(
-            1, truly_shown.numel()
-        )
+        some = ok[:, ::SELDOM]
+        before, shown = (screens[:, k::SELDOM][:, : some.shape[1]][some].long() for k in (0, 1))
+        hidden, guess = held[:, ::SELDOM][some], guessed[:, ::SELDOM][some]
+        screen_loss = self.screen.loss(hidden, guess, before, glances[:, 1::SELDOM][some], shown)
         seen = torch.cat((held, torch.stack(looks[:-1], 1), real[:, 1:]), dim=-1)
         reward, end = self._told(seen)
         self.rewards.learn(segment.reward[:, 1:][ok])
@@ -172,10 +139,7 @@ class CanvasMemory(nn.Module):
         )  # fmt: skip
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
-        # Weights from before screens had parts: they never ask for any, and knew mistakes instead.
-        for name, value in self.state_dict(prefix=prefix).items():
-            if name.removeprefix(prefix).partition(".")[0] in ("shown", "show", "behind", "follows"):
-                state_dict.setdefault(name, value)
+        # Weights from before screens had parts know mistakes instead.
         for name in [key for key in state_dict if key.startswith(f"{prefix}surprises.")]:
             del state_dict[name]
         super()._load_from_state_dict(state_dict, prefix, *more)
