@@ -104,12 +104,12 @@ def test_a_dream_draws_what_its_screen_shows() -> None:
     with torch.no_grad():
         world.vision.fixed_logit.fill_(-1.0)[..., -8:, :] = 1.0  # the bar
     generator = torch.Generator().manual_seed(0)
-    segment = pan(64, 8)
-    bars = torch.randint(0, 2, (64, 8, 1, 8, 1, 3), generator=generator, dtype=torch.uint8) * 255
+    segment = pan(16, 8)
+    bars = torch.randint(0, 2, (16, 8, 1, 8, 1, 3), generator=generator, dtype=torch.uint8) * 255
     segment.observation[:, :, -8:] = bars.expand(-1, -1, 8, -1, 8, -1).flatten(3, 4)
     vision = world.train().vision
     frames = to_float(segment.observation.flatten(0, 1))
-    for some in frames.split(64):
+    for some in frames.split(16):
         vision.screen.learn(some, vision.fixed().detach(), generator)
     state = world.eval().begin(segment)
     seen, _, _ = world.step(state, segment.action[:, -1], 1.0, generator)
@@ -121,7 +121,7 @@ def test_a_dream_draws_what_its_screen_shows() -> None:
     optimiser = torch.optim.Adam(world.memory.parameters(), lr=1e-2)
     world.train()
     losses = []
-    for _ in range(40):  # every part shows what it showed before
+    for _ in range(30):  # every part shows what it showed before
         steady = segment._replace(observation=segment.observation[:, :1].expand(-1, 8, -1, -1, -1))
         rows = steady.observation.flatten(0, 1)
         with torch.no_grad():
