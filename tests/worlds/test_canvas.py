@@ -44,6 +44,17 @@ def test_the_screen_does_not_grow_into_the_world() -> None:
     assert fixed[56:58].all()
 
 
+def test_a_pixel_of_which_nothing_was_learned_is_as_its_neighbours() -> None:
+    """The last pixel of CarRacing's bar showed the grass behind it: nothing that moves was ever seen there."""
+    vision = tiny().vision
+    with torch.no_grad():
+        vision.fixed_logit.fill_(-0.1)[..., -8:, :] = 0.1
+        decided = vision.fixed()
+        vision.fixed_logit[..., -1, -1] = 0.0
+        vision.fixed_logit[..., 0, 0] = 0.0
+    assert torch.allclose(vision.fixed(), decided, atol=0.02)
+
+
 def test_a_memory_left_alone_gets_no_glance_at_what_really_happened() -> None:
     """It would learn to read the motion off real frames, which no dream has: the yaw drifted 5 times as fast."""
     world = tiny()

@@ -20,6 +20,8 @@ from wmplay.worlds.screen import Screen
 
 # Typical motion in one step: pixels along x and y, radians. Only sets the scale of the first guesses.
 MOTION_SCALE = (3.0, 3.0, 0.15)
+# How much its neighbours say of a pixel that may as well be of the screen as of the world.
+UNDECIDED = 24.0
 
 
 class Vision(nn.Module):
@@ -46,8 +48,13 @@ class Vision(nn.Module):
         self.shape = (3, height, width)
 
     def fixed(self) -> Tensor:
-        """How much each pixel belongs to the screen and not to the world: [1, 1, H, W] in (0, 1)."""
-        return torch.sigmoid(120.0 * self.fixed_logit)
+        """How much each pixel belongs to the screen and not to the world: [1, 1, H, W] in (0, 1).
+
+        A pixel of which little was learned, as of one in a corner, is what those around it are.
+        """
+        logit = 120.0 * self.fixed_logit
+        own = torch.sigmoid(logit)
+        return torch.sigmoid(logit + UNDECIDED * own * (1.0 - own) * (2.0 * softened(own) - 1.0))
 
     def stretch(self) -> Tensor:
         """Pixels per unit of length along x and y [2]; along x it is 1 by definition."""
