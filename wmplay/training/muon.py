@@ -52,8 +52,8 @@ def _orthogonal(wide: Tensor) -> Tensor:
 class Muon(torch.optim.AdamW):
     """AdamW that treats matrices, and kernels of convolutions as matrices [out, in × height × width], as Muon does.
 
-    rounded: directions are found in bfloat16, in half the time where a machine can; their lengths are as near 1 as in
-    float32 to three digits.
+    rounded: directions are found in bfloat16, where a machine can, in some 0.6 of the time (0.53 to 0.68, five shapes);
+    their least and largest singular values are 1 % off at the most, but for values next to 0.
     """
 
     def __init__(self, parameters: Any, rounded: bool = False, **settings: Any) -> None:

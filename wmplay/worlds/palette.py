@@ -59,15 +59,6 @@ class Palette(nn.Module):
         """Index int64 [N] of the colour nearest each pixel [N, 3]."""
         return nearest(self.colours, pixels)
 
-    def snap(self, picture: Tensor) -> Tensor:
-        """The picture [B, 3, H, W] in these colours alone."""
-        pixels = picture.movedim(1, -1)
-        return self.colours[self.nearest(pixels.flatten(0, -2))].view(pixels.shape).movedim(-1, 1)
-
-    def mix(self, share: Tensor) -> Tensor:
-        """Shares [B, K, H, W] that add up to 1 as the mean colour [B, 3, H, W]."""
-        return torch.einsum("bkhw,kc->bchw", share, self.colours)
-
     @torch.no_grad()
     def learn(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """Move the colours towards pixels [N, 3]; returns their mean squared distance."""
