@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Rows encoded at a time, large enough for speed and small enough for memory; and how many such pieces each thread is
 # given at a time.
-_ROWS, _AHEAD = 256, 4
+_ROWS, _AHEAD = 128, 4
 
 
 class Source:
