@@ -12,11 +12,11 @@ from wmplay.training.muon import PIECE, SIZE, Muon, orthogonal
 @pytest.mark.parametrize("shape", [(40, 90), (90, 40), (64, 64)])
 def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int]) -> None:
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    found = torch.linalg.svdvals(orthogonal(matrix))
+    found = torch.linalg.svdvals(orthogonal([matrix])[0])
     assert found.max() < 1.3 and (found > 0.5).float().mean() > 0.95, "all but what is next to 0"
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
     exact = u @ v
-    assert float((orthogonal(matrix) * exact).sum() / exact.square().sum()) > 0.8
+    assert float((orthogonal([matrix])[0] * exact).sum() / exact.square().sum()) > 0.8
 
 
 def test_rounded_steps_are_as_long_and_go_the_same_way() -> None:
@@ -36,9 +36,9 @@ def test_rounded_steps_are_as_long_and_go_the_same_way() -> None:
 @pytest.mark.parametrize("tall", [False, True])
 def test_a_large_matrix_is_taken_in_pieces_and_its_step_is_as_long(tall: bool) -> None:
     matrix = torch.randn(2 * PIECE, 3 * PIECE, generator=torch.Generator().manual_seed(0))
-    found = orthogonal(matrix.t()).t() if tall else orthogonal(matrix)
+    found = orthogonal([matrix.t()])[0].t() if tall else orthogonal([matrix])[0]
     for half in (slice(PIECE), slice(PIECE, None)):
-        assert torch.allclose(found[half], orthogonal(matrix[half]), atol=1e-5)
+        assert torch.allclose(found[half], orthogonal([matrix[half]])[0], atol=1e-5)
     length = found.square().mean().sqrt() * (3 * PIECE) ** 0.5
     assert float(length) == pytest.approx(1.0, rel=0.2)
 
@@ -75,3 +75,14 @@ def test_what_is_no_matrix_takes_the_steps_of_adam() -> None:
         adam.step()
     assert torch.equal(layer.bias, other.bias) and torch.equal(thin.weight, same.weight)
     assert not torch.allclose(layer.weight, other.weight)
+
+
+def test_matrices_taken_together_go_as_each_by_itself() -> None:
+    """Those of one shape are computed at once; mixed up, a layer would take another's step."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((40, 90), (2 * PIECE + 5, 300), (90, 40), (40, 90), (64, 64), (300, PIECE))
+    matrices = [torch.randn(shape, generator=generator) for shape in shapes]
+    together = orthogonal(matrices)
+    assert [tuple(found.shape) for found in together] == list(shapes)
+    for matrix, found in zip(matrices, together, strict=True):
+        assert torch.allclose(found, orthogonal([matrix])[0], atol=1e-5)

@@ -10,7 +10,7 @@ from wmplay.worlds.blocks import to_float
 from wmplay.worlds.canvas import Canvas, CanvasState
 from wmplay.worlds.geometry import Map, crisp, sample, seen_from
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned, wide_view
-from wmplay.worlds.looking import CRISP
+from wmplay.worlds.looking import CRISP, PICTURES_AHEAD, odds
 from wmplay.worlds.painter import GUIDE, MODES, Painter, blocks, whole
 from wmplay.worlds.painting import mixture_loss
 from wmplay.worlds.protocol import Segment
@@ -272,3 +272,14 @@ def test_blocks_and_whole_undo_each_other() -> None:
     """Else colours land on their neighbours' pixels."""
     picture = torch.arange(2 * 4 * 6).view(2, 4, 6)
     assert torch.equal(whole(blocks(picture)[..., None]).squeeze(1), picture)
+
+
+def test_a_mode_is_as_likely_as_to_come_up_in_one_of_the_pictures_that_it_is_held_for() -> None:
+    """Bends begin with odds of a few percent in a picture: held as likely as that, roads went straight on."""
+    shares = torch.tensor([[0.9, 0.05, 0.04, 0.0099, 0.0001], [1.0, 0.0, 0.0, 0.0, 0.0]])
+    draws = torch.distributions.Categorical(shares[0]).sample((4000, round(PICTURES_AHEAD)))
+    found = odds(shares.log())
+    for mode in range(5):
+        came_up = (draws == mode).any(1).float().mean()
+        assert abs(found[0, mode].exp() - came_up) < 0.03
+    assert torch.isfinite(found).all() and found[1].argmax() == 0

@@ -29,14 +29,14 @@ def take_turns(
 ) -> dict[str, list[float]]:
     """Units of work a second, one figure for each turn, for works that alternate so that all meet the same machine.
 
-    Each work does one unit or more when called and returns how many. seconds: for each work, after one call unmeasured.
+    Each work does one unit or more when called and returns how many. seconds: for each work, all turns together. The
+    first call of a turn is not measured: it finds the caches full of the others' data, and their memory in its way.
     """
-    for work in works.values():
-        work()
-    waited(device)
     figures: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(turns):
         for name, work in works.items():
+            work()
+            waited(device)
             done, start = 0, time.perf_counter()
             while True:
                 done += work()

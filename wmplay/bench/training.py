@@ -21,6 +21,7 @@ from wmplay.devices import Device
 from wmplay.training.source import Source, encode_all
 from wmplay.training.workshop import Workshop
 from wmplay.training.world_phase import WORTH_COMPILING, WorldPhase
+from wmplay.worlds.foreground import Foreground
 from wmplay.worlds.protocol import PhaseSpec
 
 # Batches beside the preset's own that issue 4 names figures for: family, phase, settings.
@@ -76,6 +77,7 @@ def _phase(shop: Workshop, spec: PhaseSpec, seconds: float, compiled: bool) -> R
     device = shop.device
     phase = WorldPhase(spec, None)
     phase.budget = WORTH_COMPILING if compiled else WORTH_COMPILING / 2  # a long phase or a short one
+    _settle(shop)
     phase.start(shop)
     arrays = encode_all(shop) if spec.encoded else None
     source = Source(shop.datasets(), spec, 0, device, arrays)
@@ -110,6 +112,16 @@ def _phase(shop: Workshop, spec: PhaseSpec, seconds: float, compiled: bool) -> R
         input_share=_seconds(source.next) / step, busy=busy.share / threads,
         precision=phase.precision.label, weights="fresh",
     )  # fmt: skip
+
+
+def _settle(shop: Workshop) -> None:
+    """What is learned from a training's first frames alone is learned: it would slow both sides."""
+    for part in shop.world.modules():
+        if isinstance(part, Foreground):
+            while not part.settled:
+                for data in shop.datasets():
+                    part.learn(torch.from_numpy(data.read(0, data.rows)).to(shop.device.torch))
+                _ = part.weight  # finds out that it has settled
 
 
 def _seconds(work: Callable[[], object], repeats: int = 9) -> float:

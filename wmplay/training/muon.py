@@ -9,6 +9,8 @@ Muon computes in bfloat16, which many CPUs only imitate, and takes no convolutio
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -28,24 +30,38 @@ THIN = 32
 PIECE = 128
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """The matrix [M, N] with all its singular values brought near 1, by a Newton-Schulz iteration.
+def orthogonal(matrices: Sequence[Tensor]) -> list[Tensor]:
+    """Matrices [M, N] with all their singular values brought near 1, by a Newton-Schulz iteration.
 
-    One with more than PIECE rows and columns is cut along its shorter side, and each piece has its own.
+    One with more than PIECE rows and columns is cut along its shorter side, and each piece has its own. Pieces of the
+    same shape are computed together: those of `rssm` take two fifths of the time so, on two threads (one: two thirds).
     """
-    if matrix.shape[0] > matrix.shape[1]:
-        return orthogonal(matrix.t()).t()
-    count = math.ceil(len(matrix) / PIECE)
-    return torch.cat([_orthogonal(piece) for piece in matrix.tensor_split(count)])
+    wide = [matrix if len(matrix) <= matrix.shape[1] else matrix.t() for matrix in matrices]
+    pieces = [piece for matrix in wide for piece in matrix.tensor_split(_count(matrix))]
+    alike: dict[torch.Size, list[int]] = {}
+    for index, piece in enumerate(pieces):
+        alike.setdefault(piece.shape, []).append(index)
+    for indices in alike.values():
+        found = _orthogonal(torch.stack([pieces[index] for index in indices]))
+        for index, piece in zip(indices, found.unbind(), strict=True):
+            pieces[index] = piece
+    left = iter(pieces)
+    made = [torch.cat(list(islice(left, _count(matrix)))) for matrix in wide]
+    return [new if new.shape == old.shape else new.t() for new, old in zip(made, matrices, strict=True)]
+
+
+def _count(wide: Tensor) -> int:
+    """Pieces that a matrix is cut into."""
+    return math.ceil(len(wide) / PIECE)
 
 
 def _orthogonal(wide: Tensor) -> Tensor:
-    """`orthogonal` of a matrix with at least as many columns as rows."""
-    x = wide / (wide.norm() + 1e-7)
+    """`orthogonal` of matrices [K, M, N] with at least as many columns as rows."""
+    x = wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)
     a, b, c = COEFFICIENTS
     for _ in range(ROUNDS):
-        square = x @ x.t()
-        x = a * x + (b * square + c * square @ square) @ x
+        square = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
     return x
 
 
@@ -65,22 +81,23 @@ class Muon(torch.optim.AdamW):
         """One step from the gradients as they are; of matrices they are then None. There is no closure to ask again."""
         assert closure is None
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None and self._is_matrix(parameter):
-                    self._step_matrix(parameter, group["lr"], group["weight_decay"])
-                    parameter.grad = None  # done with: AdamW passes it over
+            taught = [p for p in group["params"] if p.grad is not None and self._is_matrix(p)]
+            steps = orthogonal([self._wanted(parameter).flatten(1).to(self._type) for parameter in taught])
+            for parameter, step in zip(taught, steps, strict=True):
+                rate = group["lr"] * SIZE * max(step.shape) ** 0.5
+                parameter.mul_(1.0 - group["lr"] * group["weight_decay"])
+                parameter.add_(step.to(parameter.dtype).view(parameter.shape), alpha=-rate)
+                parameter.grad = None  # done with: AdamW passes it over
         return super().step()
 
     @staticmethod
     def _is_matrix(parameter: Tensor) -> bool:
         return parameter.ndim >= 2 and min(len(parameter), parameter[0].numel()) >= THIN
 
-    def _step_matrix(self, parameter: Tensor, rate: float, weight_decay: float) -> None:
+    def _wanted(self, parameter: Tensor) -> Tensor:
+        """Where the gradients of late point."""
         assert parameter.grad is not None
         state = self.state[parameter]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
-        momentum = state["momentum"].mul_(MOMENTUM).add_(parameter.grad)
-        step = orthogonal((parameter.grad + MOMENTUM * momentum).flatten(1).to(self._type)).to(parameter.dtype)
-        parameter.mul_(1.0 - rate * weight_decay)
-        parameter.add_(step.view(parameter.shape), alpha=-rate * SIZE * max(step.shape) ** 0.5)
+        return parameter.grad + MOMENTUM * state["momentum"].mul_(MOMENTUM).add_(parameter.grad)

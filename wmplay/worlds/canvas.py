@@ -146,8 +146,8 @@ class Canvas(World):
     def encode_after(self, previous: Tensor, observation: Tensor) -> Tensor:
         """Frames uint8 [N, H, W, 3] and those before them -> motion, sprite, screen and glance, side by side: float32
         [N, 3 + Z + P + 768]."""
-        now = to_float(observation)
-        return self._row(self.vision.exact_motion(to_float(previous), now), now)
+        now = to_float(observation).contiguous()
+        return self._row(self.vision.exact_motion(to_float(previous).contiguous(), now), now)
 
     def _row(self, motion: Tensor, picture: Tensor) -> Tensor:
         vision = self.vision

@@ -7,7 +7,6 @@ radians; a motion is the same for one step, seen from the camera. Pixels and tex
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -70,10 +69,12 @@ def inside(points: Tensor, height: int, width: int) -> Tensor:
     return (points[..., 0].abs() <= width / 2 - 0.5) & (points[..., 1].abs() <= height / 2 - 0.5)
 
 
-def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """Derivatives of [B, C, H, W] along x and y, per pixel, by central differences; 0 at the rim."""
-    along_x = F.pad((picture[..., :, 2:] - picture[..., :, :-2]) / 2, (1, 1, 0, 0))
-    along_y = F.pad((picture[..., 2:, :] - picture[..., :-2, :]) / 2, (0, 0, 1, 1))
+def _slopes(picture: Tensor, skip: int) -> tuple[Tensor, Tensor]:
+    """Derivatives along x and y at every `skip`-th row and column of [B, C, H, W], by central differences; 0 at the
+    rim."""
+    rows, columns = picture[..., ::skip, :], picture[..., ::skip]
+    along_x = F.pad((rows[..., 2:] - rows[..., :-2]) / 2, (1, 1))[..., ::skip]
+    along_y = F.pad((columns[..., 2:, :] - columns[..., :-2, :]) / 2, (0, 0, 1, 1))[..., ::skip, :]
     return along_x, along_y
 
 
@@ -87,15 +88,23 @@ def crisp(picture: Tensor, amount: float) -> Tensor:
 
     What overshoots is a colour that no place has: grey roads under green grass had a purple rim.
     """
-    highest = torch.maximum(F.max_pool2d(picture, (3, 1), 1, (1, 0)), F.max_pool2d(picture, (1, 3), 1, (0, 1)))
-    lowest = -torch.maximum(F.max_pool2d(-picture, (3, 1), 1, (1, 0)), F.max_pool2d(-picture, (1, 3), 1, (0, 1)))
-    return (picture + amount * (picture - softened(picture))).clamp(lowest, highest)
+    highest, lowest = picture.clone(), picture.clone()
+    for axis in (-2, -1):
+        size = picture.shape[axis] - 1
+        for here, there in ((0, 1), (1, 0)):
+            neighbour = picture.narrow(axis, there, size)
+            for bound, further in ((highest, torch.maximum), (lowest, torch.minimum)):
+                part = bound.narrow(axis, here, size)
+                part.copy_(further(part, neighbour))
+    return torch.lerp(softened(picture), picture, 1.0 + amount).clamp_(lowest, highest)
+
+
+# Sizes at which pictures are laid over each other, as parts of the frame's, and how often at each.
+_SHRINKS = ((4, 1), (2, 1), (1, 2))
 
 
 @torch.no_grad()
-def align(
-    before: Tensor, after: Tensor, motion: Tensor, stretch: Tensor, loose: Tensor, shrinks: Sequence[int] = (4, 2, 1, 1)
-) -> Tensor:
+def align(before: Tensor, after: Tensor, motion: Tensor, stretch: Tensor, loose: Tensor) -> Tensor:
     """Motions [B, 3] made exact to a fraction of a pixel by laying one picture over the other.
 
     Gauss-Newton on the difference of the pictures from small to full size, with the second picture's slopes (Lucas and
@@ -106,27 +115,28 @@ def align(
     height, width = before.shape[-2:]
     held = 2e-2 * torch.diag(torch.tensor([1.0, 1.0, 100.0], device=before.device))
     old_full = torch.cat((before, loose.expand(len(before), -1, -1, -1)), dim=1)
-    for shrink in shrinks:
+    for shrink, times in _SHRINKS:
         old, new, may = (F.avg_pool2d(x, shrink) if shrink > 1 else x for x in (old_full, after, loose))
         skip = 2 if shrink == 1 else 1
-        slope_x, slope_y = (slope[..., ::skip, ::skip] / shrink for slope in _slopes(new))
+        slope_x, slope_y = (slope / shrink for slope in _slopes(new, skip))
         new, may = new[..., ::skip, ::skip], may[..., ::skip, ::skip]
         centres = pixel_centres(height // shrink, width // shrink, before.device)[::skip, ::skip] * shrink
         x, y = centres.unbind(-1)
         turn = slope_y * (stretch[1] * x / stretch[0]) - slope_x * (stretch[0] * y / stretch[1])
         jacobian = torch.stack((slope_x * stretch[0], slope_y * stretch[1], turn), dim=1).flatten(2)
         rays = (centres / stretch).expand(len(motion), -1, -1, -1)
-        points = (rotate(rays, motion[:, 2]) + motion[:, None, None, :2]) * stretch
-        moved = sample(old, points / shrink)
-        wrong = new - moved[:, :3]
-        free = (moved[:, 3:] > 0.9) & (may > 0.9) & inside(points, height, width)[:, None]
-        weighted = jacobian * (free / (1.0 + (wrong / 0.15).square())).flatten(1)[:, None]
         hold = held / shrink**2  # fewer pixels at a smaller size
-        change = torch.linalg.solve(weighted @ jacobian.mT + hold, weighted @ wrong.flatten(1)[..., None])
-        change = change.squeeze(-1)
-        # A step further than this was not read off the pictures but off a mistake.
-        change = torch.cat((change[:, :2].clamp(-2.0, 2.0), change[:, 2:].clamp(-0.08, 0.08)), dim=-1)
-        motion = compose(motion, change)
+        for _ in range(times):
+            points = (rotate(rays, motion[:, 2]) + motion[:, None, None, :2]) * stretch
+            moved = sample(old, points / shrink)
+            wrong = new - moved[:, :3]
+            free = (moved[:, 3:] > 0.9) & (may > 0.9) & inside(points, height, width)[:, None]
+            weighted = jacobian * (free / (1.0 + (wrong / 0.15).square())).flatten(1)[:, None]
+            change = torch.linalg.solve(weighted @ jacobian.mT + hold, weighted @ wrong.flatten(1)[..., None])
+            change = change.squeeze(-1)
+            # A step further than this was not read off the pictures but off a mistake.
+            change = torch.cat((change[:, :2].clamp(-2.0, 2.0), change[:, 2:].clamp(-0.08, 0.08)), dim=-1)
+            motion = compose(motion, change)
     return motion
 
 
@@ -202,8 +212,9 @@ class Map:
         kept = maps * self._near(offset_x, offset_y)
         if not real:
             fresh = fresh & (kept[:, 3:4] == 0)
-        colour = (found[:, :3] * 255.0).round().clamp(0, 255).to(torch.uint8)
-        kept[:, :3] = torch.where(fresh, colour, kept[:, :3])
+        where, row, column = torch.nonzero(fresh.squeeze(1), as_tuple=True)
+        colour = (found[where, :3, row, column] * 255.0).round().clamp(0, 255)
+        kept[where, :3, row, column] = colour.to(torch.uint8)
         kept[:, 3:4].masked_fill_(fresh, 255)
         kept[:, 4:].masked_fill_(fresh, 255 if real else 0)
         return kept
