@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from tests.training.helpers import Killed, MemoryLog, loop, order
 from wmplay.core.jobs import JobInfo
 from wmplay.core.runs import RunStore
-from wmplay.training.watch import figures
+from wmplay.training.watch import figures, watch
 from wmplay.training.workshop import Workshop
 from wmplay.training.world_phase import WorldPhase
 
@@ -46,6 +47,19 @@ def test_speed_and_time_left_stay_in_view(job: JobInfo, room: int) -> None:
 def test_a_sliver_of_a_terminal_gets_what_fits(job: JobInfo) -> None:
     assert figures(job, 12) == "loss 0.9948…"
     assert "reward 0.004104" in figures(job)
+
+
+def test_a_log_says_once_what_a_count_goes_on_about(
+    job: JobInfo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A demo of 15 minutes, written to a file, said fifty times how many frames were encoded."""
+    said = [f"encoding auto-{name}-40000: {n:,} of 40,006 frames" for name in ("random", "driver") for n in (768, 9000)]
+    monkeypatch.setattr("wmplay.core.jobs.find_job", lambda _: job)
+    monkeypatch.setattr("wmplay.core.jobs.watch", lambda _: (dataclasses.replace(job, message=m) for m in said))
+    monkeypatch.setattr("wmplay.training.watch._explain", lambda *_: 0)
+    watch("abcd")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith("memory")] == [f"memory 3/3: {said[0]}", f"memory 3/3: {said[2]}"]
 
 
 def test_a_phase_that_gets_ready_shows_its_own_time_left(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,8 @@ _BAR, _BETWEEN = 20, 9
 
 
 def watch(job_id: str, why: Mapping[str, str] = MappingProxyType({})) -> JobInfo:
-    """Show the job until it ends, and return it as it ended. Without a terminal: a line at each phase.
+    """Show the job until it ends, and return it as it ended. Without a terminal: a line at each phase, and for whatever
+    else the worker begins.
 
     why: a sentence to say when a phase of that name begins, for people who see their first training.
     """
@@ -49,7 +51,7 @@ def _lines(console: Console, job_id: str, why: Mapping[str, str]) -> JobInfo:
     job = jobs.find_job(job_id)
     for job in jobs.watch(job_id):
         told = _explain(console, job, why, told)
-        now = f"{job.state} {job.phase} {job.message}".strip()
+        now = re.sub(r"[\d,]", "", f"{job.state} {job.phase} {job.message}")  # a count that goes on is no news
         if now != said and job.active:
             line = f"{_phase(job)}: {job.message}" if job.message else _phase(job)
             console.print(line, highlight=False, markup=False, soft_wrap=True)
