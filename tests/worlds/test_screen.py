@@ -59,6 +59,25 @@ def test_what_covers_most_of_the_frame_is_no_instrument() -> None:
     assert torch.equal(screen.lay(torch.zeros(2, PARTS, dtype=torch.int64), over), over)
 
 
+def test_a_mask_that_is_not_quite_learned_leaves_the_screen_its_parts() -> None:
+    """After 15 minutes CarRacing's mask still held the row above the bar, two tiles too many: there was no screen."""
+    screen, generator = Screen(64, 64), torch.Generator().manual_seed(0)
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[:, :, 56:] = 1.0  # a bar
+    mask[:, :, 43:56, 30:34] = 1.0  # a car
+    screen.learn(torch.rand(8, 3, 64, 64), mask, generator)
+    bar_and_car = {43, 44, 51, 52, *range(56, 64)}
+    assert set(screen.tile.tolist()) == {*bar_and_car, -1}
+    mask[:, :, 55] = 1.0
+    screen.learn(torch.rand(8, 3, 64, 64), mask, generator)
+    parts = screen.tile.tolist()
+    assert bar_and_car < set(parts) and len(set(parts)) == PARTS
+    mask[:, :, 55, 48:] = 0.0
+    mask[:, :, 54, :8] = 1.0  # more of a tile that is a part or none: nothing that was a part is thrown out for it
+    screen.learn(torch.rand(8, 3, 64, 64), mask, generator)
+    assert bar_and_car < set(screen.tile.tolist())
+
+
 def test_weights_from_before_screens_had_parts_load_without_any() -> None:
     screen = _taught()
     screen.load_state_dict({})

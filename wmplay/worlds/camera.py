@@ -103,7 +103,7 @@ class Vision(nn.Module):
         """
         both = to_float(segment.observation)
         pair = ~segment.first[:, 1] & segment.mask[:, 1]
-        before, after = both[:, 0], both[:, 1]
+        before, after = both[:, 0].contiguous(), both[:, 1].contiguous()
         motion = self.motion(before, after)
         with full_precision(both):
             exact = align(before, after, motion, self.stretch(), self.loose())

@@ -48,10 +48,15 @@ class Screen(nn.Module):
                 follow(self.pictures[part], self.mass[part], shown[:, tile].float(), generator)
 
     def _find_parts(self, fixed: Tensor) -> None:
-        """Parts for the tiles that hold some of the screen now. What a part knows of another tile is forgotten."""
-        wanted = torch.nonzero((self._cut(fixed.expand(-1, 3, -1, -1)) > 0.5).any(-1)[0]).squeeze(-1).tolist()
-        if len(wanted) > PARTS:
-            wanted = []
+        """Parts for the tiles that hold most of the screen now. What a part knows of another tile is forgotten.
+
+        A mask that is still being learned holds pixels of the world beside the screen's: where there are more tiles
+        than PARTS, those that hold least are none, unless they are parts already and hold not much less.
+        """
+        held = (self._cut(fixed) > 0.5).sum(-1)[0].float()
+        parts = self.tile[self.tile >= 0]
+        most = held.index_add(0, parts, 0.5 * held[parts]).topk(min(PARTS, self.tiles))
+        wanted = most.indices[most.values > 0.0].sort().values.tolist() if held.sum() <= PARTS * TILE**2 else []
         now = [tile if tile in wanted else -1 for tile in self.tile.tolist()]
         for tile in wanted:
             if tile not in now:
