@@ -277,7 +277,8 @@ def test_blocks_and_whole_undo_each_other() -> None:
 def test_a_mode_is_as_likely_as_to_come_up_in_one_of_the_pictures_that_it_is_held_for() -> None:
     """Bends begin with odds of a few percent in a picture: held as likely as that, roads went straight on."""
     shares = torch.tensor([[0.9, 0.05, 0.04, 0.0099, 0.0001], [1.0, 0.0, 0.0, 0.0, 0.0]])
-    draws = torch.distributions.Categorical(shares[0]).sample((4000, round(PICTURES_AHEAD)))
+    count, generator = round(PICTURES_AHEAD), torch.Generator().manual_seed(0)
+    draws = torch.multinomial(shares[0], 4000 * count, True, generator=generator).view(4000, count)
     found = odds(shares.log())
     for mode in range(5):
         came_up = (draws == mode).any(1).float().mean()

@@ -34,7 +34,8 @@ def orthogonal(matrices: Sequence[Tensor]) -> list[Tensor]:
     """Matrices [M, N] with all their singular values brought near 1, by a Newton-Schulz iteration.
 
     One with more than PIECE rows and columns is cut along its shorter side, and each piece has its own. Pieces of the
-    same shape are computed together: those of `rssm` take two fifths of the time so, on two threads (one: two thirds).
+    same shape are computed together: those of `rssm` take half of the time so in bfloat16, and in float32 0.92 of it on
+    one thread and 0.76 on two.
     """
     wide = [matrix if len(matrix) <= matrix.shape[1] else matrix.t() for matrix in matrices]
     pieces = [piece for matrix in wide for piece in matrix.tensor_split(_count(matrix))]
@@ -82,7 +83,7 @@ class Muon(torch.optim.AdamW):
         assert closure is None
         for group in self.param_groups:
             taught = [p for p in group["params"] if p.grad is not None and self._is_matrix(p)]
-            steps = orthogonal([self._wanted(parameter).flatten(1).to(self._type) for parameter in taught])
+            steps = orthogonal([self._one_step_ahead(parameter).flatten(1).to(self._type) for parameter in taught])
             for parameter, step in zip(taught, steps, strict=True):
                 rate = group["lr"] * SIZE * max(step.shape) ** 0.5
                 parameter.mul_(1.0 - group["lr"] * group["weight_decay"])
@@ -94,8 +95,8 @@ class Muon(torch.optim.AdamW):
     def _is_matrix(parameter: Tensor) -> bool:
         return parameter.ndim >= 2 and min(len(parameter), parameter[0].numel()) >= THIN
 
-    def _wanted(self, parameter: Tensor) -> Tensor:
-        """Where the gradients of late point."""
+    def _one_step_ahead(self, parameter: Tensor) -> Tensor:
+        """Take the gradient into the parameter's momentum; returns what the two are a step later (Nesterov 1983)."""
         assert parameter.grad is not None
         state = self.state[parameter]
         if "momentum" not in state:

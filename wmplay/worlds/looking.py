@@ -41,9 +41,9 @@ def look_around(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The world [B, 3, H, W] from a pose, which pixels [B, 1, H, W] were known, and the map with what was painted.
 
-    Above temperature 0 one of the painter's modes is drawn and its likeliest colours are chosen, at edges a little of
-    both sides; it goes on from what it chose before. At 0 it shows what is to be expected of a place, colours of all
-    modes mixed by their probability, given only what was really seen; nothing of that is kept.
+    Above temperature 0 one of the painter's modes is drawn, by its `odds`, and its likeliest colours are chosen, at
+    edges a little of both sides; it goes on from what it chose before. At 0 it shows what is to be expected of a place,
+    colours of all modes mixed by their probability, given only what was really seen; nothing of that is kept.
 
     paper: how maps are read and written; canvas uint8 [B, 5, N, N]: the maps themselves. pose [B, 3]; guide and
     wide: what the painter goes by; chance [B, M]: standard normal noise that decides the mode.
@@ -68,7 +68,7 @@ def look_around(
             for part, share in zip(found, modes.softmax(1)[..., None, None, None], strict=True)
         ]
     else:
-        # Gumbel noise, so that modes are drawn as often as they are likely (Maddison et al. 2014).
+        # Gumbel noise, so that each mode is drawn by its odds (Maddison et al. 2014).
         uniform = torch.special.ndtr(chance).clamp(1e-4, 1.0 - 1e-4)
         drawn = (odds(modes) - temperature * torch.log(-torch.log(uniform))).argmax(1)
         choice = [
