@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from wmplay.worlds.geometry import Map, align, compose, crisp, journey, sample, seen_from
-from wmplay.worlds.looking import CRISP
+from wmplay.worlds.lens import CRISP
 from wmplay.worlds.palette import Palette
 
 STRETCH = torch.tensor([1.0, 1.25])

@@ -5,6 +5,8 @@ Shapes: B batch, T time, H W frame.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,13 +15,14 @@ from wmplay.worlds.blocks import detached, full_precision, to_float, transitions
 from wmplay.worlds.camera import Vision
 from wmplay.worlds.geometry import compose
 from wmplay.worlds.glances import GLANCE_SIZE
-from wmplay.worlds.painter import GUIDE, MODES, Painter, blocks
+from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, blocks
 from wmplay.worlds.protocol import Segment
 
 # Share of pictures in which the painter is not led by where the camera went and by the keys. Whoever played knew where
 # the road would go, some of it beyond the frame: where they went straight on, so did the road. Whoever plays a dream
 # waits to see where its road goes, and a painter that took that for an answer would paint straight roads alone (what an
-# agent does itself is no evidence of the world: Ortega et al. 2021, arXiv 2110.10819). So dreams are painted unled.
+# agent does itself is no evidence of the world: Ortega et al. 2021, arXiv 2110.10819). So dreams are painted unled, and
+# the ways in which they may go on are learned from these pictures alone; from the others, what is to be expected.
 UNLED = 0.4
 # How much every mode learns from every picture, so that none is left behind.
 FAIR = 0.03
@@ -61,26 +64,35 @@ def painting_loss(
     looks = painter.seen(glances, real[..., None])
     for i in range(rows):
         guide = painter.follow(guide * keep[:, i, None], steps[:, i], looks[:, i])
-    guide = guide * (lot[:, 4:] > UNLED)
+    led = lot[:, 4] > UNLED
+    guide = guide * led[:, None]
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
     features, modes = painter(colour * known, known, fixed, guide, wide)
     unknown = ((known + fixed) == 0.0).squeeze(1)
     # Only what is asked is worth a softmax and an answer: they would cost more than all layers.
     asked = blocks(unknown)
-    some = asked.any(-1)
-    pixels = torch.stack([blocks(channel) for channel in picture.unbind(1)], dim=-1)[asked]
-    answer, of = vision.palette.nearest(pixels), everyone[:, None, None, None].expand_as(asked)[asked]
-    found, within = features[some], asked[some]
-    fits = []
-    for mode in range(MODES):
-        logits = painter.colours_of(found, mode)[within].float()
-        each = -F.cross_entropy(logits, answer, reduction="none")
-        fits.append(each.new_zeros(batch).index_add(0, of, each))
-    fit, count = torch.stack(fits, 1), asked.flatten(1).sum(1)
-    loss, nll = mixture_loss(fit, modes, count)
-    share = (modes.log_softmax(1) + fit.detach()).softmax(1)
-    used = torch.exp(-(share.mean(0) * (share.mean(0) + 1e-9).log()).sum())
-    return loss, detached(loss=loss, nll=nll, modes=used, unknown=unknown.float().mean())
+    count = asked.flatten(1).sum(1)
+
+    def unlikely(which: Tensor, heads: Iterable[int]) -> list[Tensor]:
+        """Of the pixels asked for in some pictures, what their colours cost in each mode."""
+        now = asked[which]
+        some = now.any(-1)
+        pixels = torch.stack([blocks(channel) for channel in picture[which].unbind(1)], dim=-1)[now]
+        answer, found, within = vision.palette.nearest(pixels), features[which][some], now[some]
+        logits = (painter.colours_of(found, head)[within].float() for head in heads)
+        return [F.cross_entropy(each, answer, reduction="none") for each in logits]
+
+    (cost,) = unlikely(led, (EXPECTED,))
+    expected = cost.sum() / count[led].sum().clamp_min(1)
+    free = ~led
+    of = torch.arange(int(free.sum()), device=motion.device).repeat_interleave(count[free])
+    fits = [each.new_zeros(len(modes[free])).index_add(0, of, -each) for each in unlikely(free, range(MODES))]
+    fit, modes = torch.stack(fits, 1), modes[free]
+    loss, nll = mixture_loss(fit, modes, count[free])
+    share = (modes.log_softmax(1) + fit.detach()).softmax(1).sum(0) / max(1, len(modes))
+    used = torch.exp(-(share * (share + 1e-9).log()).sum())
+    loss = UNLED * loss + (1.0 - UNLED) * expected
+    return loss, detached(loss=loss, expected=expected, nll=nll, modes=used, unknown=unknown.float().mean())
 
 
 def mixture_loss(fit: Tensor, modes: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
