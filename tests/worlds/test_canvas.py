@@ -10,9 +10,9 @@ from tests.worlds.cases import Case, pan
 from wmplay.training.muon import Muon
 from wmplay.worlds.blocks import to_float
 from wmplay.worlds.canvas import Canvas, CanvasState
-from wmplay.worlds.geometry import Map, crisp, sample, seen_from
+from wmplay.worlds.geometry import Map, sample, seen_from
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned, wide_view
-from wmplay.worlds.lens import CRISP, Lens
+from wmplay.worlds.lens import Lens
 from wmplay.worlds.looking import PICTURES_AHEAD, odds
 from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, blocks, whole
 from wmplay.worlds.painting import mixture_loss
@@ -192,10 +192,10 @@ def test_the_wide_view_shows_what_has_left_the_picture() -> None:
     assert known[:, 24:, 9:23].any(), "what lies behind is still shown"
 
 
-def test_crisp_edges_are_steeper_and_bring_no_colour_that_was_not_there() -> None:
+def test_through_a_lens_edges_are_steeper_and_no_colour_is_new() -> None:
     """A plain sharpening would draw a dark and a bright line along every kerb."""
     soft = torch.tensor([0.0, 0.0, 0.05, 0.25, 0.75, 0.95, 1.0, 1.0]).expand(1, 3, 8, 8)
-    found = crisp(soft, 0.4)
+    found = Lens()(soft, torch.ones(1, 1, 8, 8)).detach()
     steepest = [float((x[..., 1:] - x[..., :-1]).max()) for x in (soft, found)]
     assert steepest[1] > 1.1 * steepest[0]
     assert torch.equal(found[..., ::7], soft[..., ::7])
@@ -210,7 +210,7 @@ def test_a_map_shows_no_colour_that_was_not_laid_down() -> None:
     paper, stretch, everywhere = Map(64, 64), torch.ones(2), torch.ones(1, 1, 64, 64)
     maps = paper.write(paper.empty(1, picture.device), torch.zeros(1, 3), stretch, picture, everywhere, True)
     seen, known, _ = paper.read(maps, torch.tensor([[1.3, -0.6, 0.1]]), stretch)
-    shown = torch.where(known, crisp(seen, CRISP), 0.5)
+    shown = torch.where(known, Lens()(seen, known.float()).detach(), 0.5)
     assert known.float().mean() > 0.9
     # Texels are bytes: half a level of rounding, and one for what is summed.
     assert float(shown[:, 1].min()) > 0.4 - 2 / 255 and float(shown[:, 1].max()) < 0.8 + 2 / 255
@@ -345,7 +345,7 @@ def test_a_lens_makes_a_picture_that_was_written_and_read_as_it_was() -> None:
 
     optimiser = Muon(lens.parameters(), lr=4e-3, fused=True)
     first = loss(0)
-    for step in range(60):
+    for step in range(150):
         found = loss(step)
         optimiser.zero_grad()
         found.backward()
@@ -357,5 +357,4 @@ def test_weights_from_before_there_was_a_lens_load() -> None:
     world = tiny()
     state = {name: value for name, value in world.state_dict().items() if not name.startswith("lens.")}
     world.load_state_dict(state)
-    picture, shown = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
-    assert torch.equal(world.lens(picture, shown), crisp(picture, CRISP))
+    assert not world.lens.layers[-1].weight.any(), "corrects nothing yet"  # type: ignore[union-attr]

@@ -3,7 +3,7 @@
 A picture that is written into a map and read again was sampled twice, each time between pixels. What that does to it
 depends on no world and no motion, so any picture teaches how to undo it. (Judges who were shown the real land along the
 real way, by way of a map, told it from the game's frames in 73 % of clips when its edges were merely made steeper, and
-by nothing but fine edges: blurred by 5 × 5 pixels, in 50 %.)
+by nothing but fine edges: blurred by 5 × 5 pixels, in 50 %.) By squares, lawns that should be plain had a texture.
 
 Shapes: B batch, H W frame.
 """
@@ -17,10 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.worlds.blocks import full_precision, to_float
-from wmplay.worlds.geometry import Map, crisp
+from wmplay.worlds.geometry import Map, around, softened
 
 WIDTH = 32
-# How much of the softness is taken before anything is learned.
+# How much of the softness the rule takes. Of neighbouring pixels of CarRacing 1.25 % differ by more than a tenth in
+# brightness; read two steps later 1.18 % do, and 0.54 % without it.
 CRISP = 0.8
 # Pictures of a batch that are written and read, to learn from.
 PICTURES = 8
@@ -29,9 +30,10 @@ WEIGHT = 100.0
 
 
 class Lens(nn.Module):
-    """Three convolutions that see 2 × 2 pixels at a time and correct what `crisp` makes of a picture.
+    """Takes a picture's softness by a rule, and corrects that by three convolutions that see 2 × 2 pixels at a time.
 
-    Blocks of pixels, because a game that shrinks what it draws treats odd and even pixels differently.
+    No pixel becomes what it and its neighbours do not show. Blocks of pixels, because a game that shrinks what it draws
+    treats odd and even pixels differently.
     """
 
     def __init__(self) -> None:
@@ -48,13 +50,15 @@ class Lens(nn.Module):
     def forward(self, picture: Tensor, shown: Tensor) -> Tensor:
         """A picture [B, 3, H, W] that was read off a map, made sharp where `shown` [B, 1, H, W] is 1."""
         seen = picture * shown
-        sharp = crisp(seen, CRISP)
-        seen = torch.cat((seen - 0.4 * shown, 4.0 * (sharp - seen) * shown, shown), dim=1)
-        wrong = F.pixel_shuffle(self.layers(F.pixel_unshuffle(seen, 2)).float(), 2)
-        return torch.where(shown > 0.5, sharp + 0.1 * wrong, picture)
+        # What overshoots is a colour that no place has: grey roads under green grass had a purple rim.
+        lowest, highest = around(seen)
+        sharp = torch.lerp(softened(seen), seen, 1.0 + CRISP).clamp_(lowest, highest)
+        known = torch.cat((seen - 0.4 * shown, 4.0 * (sharp - seen) * shown, shown), dim=1)
+        wrong = F.pixel_shuffle(self.layers(F.pixel_unshuffle(known, 2)).float(), 2)
+        return torch.where(shown > 0.5, (sharp + 0.1 * wrong).clamp(lowest, highest), picture)
 
     def loss(self, paper: Map, frames: Tensor, stretch: Tensor, loose: Tensor, generator: torch.Generator) -> Tensor:
-        """Squared error of some of the frames uint8 [B, H, W, 3] after they were written into a map and read again.
+        """Absolute error of some of the frames uint8 [B, H, W, 3] after they were written into a map and read again.
 
         stretch [2] of the frame; loose [1, 1, H, W]: 1 where it shows the world.
         """
@@ -67,7 +71,7 @@ class Lens(nn.Module):
                 canvas = paper.write(canvas, pose, stretch, picture, loose, real=True)
                 read, known, _ = paper.read(canvas, pose, stretch)
                 shown = known * loose
-            wrong = (self(read, shown) - picture).square() * shown
+            wrong = (self(read, shown) - picture).abs() * shown
         return WEIGHT * wrong.sum() / (3.0 * shown.sum()).clamp_min(1.0)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
