@@ -358,3 +358,17 @@ def test_weights_from_before_there_was_a_lens_load() -> None:
     state = {name: value for name, value in world.state_dict().items() if not name.startswith("lens.")}
     world.load_state_dict(state)
     assert not world.lens.layers[-1].weight.any(), "corrects nothing yet"  # type: ignore[union-attr]
+
+
+def test_a_dream_that_paints_goes_by_what_it_painted_last() -> None:
+    """Its painter was shown ever less of the last real frame, and had never learned from so little."""
+    world = tiny()
+    with torch.no_grad():
+        world.vision.fixed_logit.fill_(-1.0)
+    segment = pan(4, 8)
+    state = world.begin(segment)
+    action, generator = segment.action[:, -1], torch.Generator().manual_seed(0)
+    for temperature, taken in ((0.0, False), (1.0, True)):
+        after, _, _ = world.step(state, action, temperature, generator)
+        assert torch.equal(after.real, state.real) is not taken
+        assert bool((after.since == 0.0).all()) is taken

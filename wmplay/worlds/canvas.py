@@ -52,7 +52,8 @@ class CanvasState(NamedTuple):
     frame uint8 [B, 3, H, W]: what is on the screen
     motion float32 [B, 3], sprite float32 [B, Z], look float32 [B, 32]: the last step's, as the memory reads them
     hidden float32 [B, D]: the memory; guide float32 [B, 128]: the painter's memory
-    real float32 [B, 768]: the glance of the last real frame; since float32 [B, 3]: how the camera has moved since
+    real float32 [B, 768]: the glance of the last frame that is taken for real, above temperature 0 each; since float32
+    [B, 3]: how the camera has moved since
     screen int64 [B, P]: what the parts of the screen show
     chance float32 [B, M]: slowly changing noise, which decides in which of its modes the painter goes on
     """
@@ -235,12 +236,17 @@ class Canvas(World):
         picture = self.vision.in_front(world, sprite, screen if temperature > 0.0 else None)
         reward, end = self.memory.outcome(torch.cat((hidden, state.look, everything), dim=-1))
         frame = (picture * 255.0).round().clamp(0, 255).to(torch.uint8)
-        look = everything
         if temperature == 0.0:
             # What is merely to be expected is no ground to drive on. What was really seen is, as the memory learned it.
-            look = self.memory.look(turned(state.real, since, self.vision.stretch(), self.width)).float()
+            real, look = (
+                state.real,
+                self.memory.look(turned(state.real, since, self.vision.stretch(), self.width)).float(),
+            )
+        else:
+            # What was painted is as good as real from now on, for the memory and for the painter.
+            real, since, look = seen, torch.zeros_like(since), everything
         return (
-            CanvasState(canvas, pose, frame, motion, sprite, look, hidden, guide, state.real, since, screen, chance),
+            CanvasState(canvas, pose, frame, motion, sprite, look, hidden, guide, real, since, screen, chance),
             reward,
             torch.sigmoid(end),
         )

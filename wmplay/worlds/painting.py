@@ -24,6 +24,8 @@ from wmplay.worlds.protocol import Segment
 # agent does itself is no evidence of the world: Ortega et al. 2021, arXiv 2110.10819). So dreams are painted unled, and
 # the ways in which they may go on are learned from these pictures alone; from the others, what is to be expected.
 UNLED = 0.4
+# The answer of a pixel that is not asked for.
+IGNORED = -100
 # How much every mode learns from every picture, so that none is left behind.
 FAIR = 0.03
 
@@ -33,15 +35,17 @@ def painting_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """How unlikely the colours in a segment's last frame are that could not be seen from an earlier one.
 
-    How much earlier is drawn by lot, squared: near edges are what a dream paints most of the time. In every tenth
-    nothing at all is known. segment: frames, with what was encoded beside; action [B, T, A]: encoded.
+    How much earlier is drawn by lot, squared; in every tenth nothing at all is known. Where the painter is not led, it
+    is the lot's fourth power, and something is known: dreams that go on from what they painted paint narrow strips.
+    segment: frames, with what was encoded beside; action [B, T, A]: encoded.
     """
     assert segment.encoded is not None
     batch, rows = segment.reward.shape
     valid, keep = transitions(segment.first, segment.mask)
     motion = segment.encoded[..., :3] * valid[..., None]
     lot = torch.rand(batch, 5, generator=generator, device=motion.device)
-    since = (lot[:, 0].square() * (rows - 1)).long() + 1
+    led = lot[:, 4] > UNLED
+    since = (lot[:, 0] ** torch.where(led, 2.0, 4.0) * (rows - 1)).long() + 1
     pose = torch.zeros_like(motion[:, 0])
     back = torch.zeros_like(since)
     together = torch.ones_like(valid[:, 0])
@@ -56,15 +60,15 @@ def painting_loss(
     fixed = (vision.fixed() > 0.5).float().expand(batch, -1, -1, -1).contiguous()
     with full_precision(picture), torch.no_grad():
         colour, known = vision.glimpse(seen, pose, lot[:, 1:3] - 0.5)
-        known = known * (lot[:, 3] > 0.1)[:, None, None, None]
+        known = known * ((lot[:, 3] > 0.1) | ~led)[:, None, None, None]
     steps = vision.told(motion, action * valid[..., None])
     glances = segment.encoded[..., -GLANCE_SIZE:].float()
     guide = motion.new_zeros(batch, GUIDE)
     real = (torch.arange(rows, device=motion.device) < (rows - back)[:, None]).float()
     looks = painter.seen(glances, real[..., None])
-    for i in range(rows):
-        guide = painter.follow(guide * keep[:, i, None], steps[:, i], looks[:, i])
-    led = lot[:, 4] > UNLED
+    with full_precision(guide):  # so small that rounding takes longer than what it saves
+        for i in range(rows):
+            guide = painter.follow(guide * keep[:, i, None], steps[:, i], looks[:, i].float())
     guide = guide * led[:, None]
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
     features, modes = painter(colour * known, known, fixed, guide, wide)
@@ -74,19 +78,22 @@ def painting_loss(
     count = asked.flatten(1).sum(1)
 
     def unlikely(which: Tensor, heads: Iterable[int]) -> list[Tensor]:
-        """Of the pixels asked for in some pictures, what their colours cost in each mode."""
+        """Of each 2 × 2 pixels with one that is asked for, in some pictures: what their colours cost in each mode."""
         now = asked[which]
         some = now.any(-1)
-        pixels = torch.stack([blocks(channel) for channel in picture[which].unbind(1)], dim=-1)[now]
-        answer, found, within = vision.palette.nearest(pixels), features[which][some], now[some]
-        logits = (painter.colours_of(found, head)[within].float() for head in heads)
-        return [F.cross_entropy(each, answer, reduction="none") for each in logits]
+        pixels = torch.stack([blocks(channel) for channel in picture[which].unbind(1)], dim=-1)[some]
+        answer = vision.palette.nearest(pixels).masked_fill(~now[some], IGNORED).flatten()
+        found = features[which][some]
+        logits = (painter.colours_of(found, head).flatten(0, 1).float() for head in heads)
+        costs = (F.cross_entropy(each, answer, ignore_index=IGNORED, reduction="none") for each in logits)
+        return [cost.view(-1, 4).sum(1) for cost in costs]
 
     (cost,) = unlikely(led, (EXPECTED,))
     expected = cost.sum() / count[led].sum().clamp_min(1)
     free = ~led
-    of = torch.arange(int(free.sum()), device=motion.device).repeat_interleave(count[free])
-    fits = [each.new_zeros(len(modes[free])).index_add(0, of, -each) for each in unlikely(free, range(MODES))]
+    size = asked[free].any(-1).flatten(1).sum(1)
+    of = torch.arange(len(size), device=motion.device).repeat_interleave(size)
+    fits = [each.new_zeros(len(size)).index_add(0, of, -each) for each in unlikely(free, range(MODES))]
     fit, modes = torch.stack(fits, 1), modes[free]
     loss, nll = mixture_loss(fit, modes, count[free])
     share = (modes.log_softmax(1) + fit.detach()).softmax(1).sum(0) / max(1, len(modes))
