@@ -2,10 +2,10 @@
 
 Three things are learned from frames and actions alone. *Vision*: how far the camera moved between two frames, and which
 pixels stay on the screen (a car, an instrument bar), in which pictures. *Painter*: in which ways the world may go on
-where nobody has looked yet; and a *lens*, through which the map looks as sharp as the game. *Memory*: a GRU that, from
-the keys, moves the camera and the instruments. A dream is then: move, look at the map, paint what is new, write it into
-the map. What was seen stays where it was (generative memory of space: Fraccaro et al. 2018, arXiv 1804.09401; learning
-motion by making the second picture from the first: Zhou et al. 2017, arXiv 1704.07813).
+where nobody has looked yet. *Memory*: a GRU that, from the keys, moves the camera and the instruments. A dream is then:
+move, look at the map, paint what is new, write it into the map. What was seen stays where it was (generative memory of
+space: Fraccaro et al. 2018, arXiv 1804.09401; learning motion by making the second picture from the first: Zhou et al.
+2017, arXiv 1704.07813).
 
 Shapes: B batch, T time, H W frame, N side of the map, Z sprite code, P parts of the screen, M modes, D hidden.
 """
@@ -19,13 +19,12 @@ from torch import Tensor
 
 from wmplay.core.errors import UsageError
 from wmplay.core.spaces import ActionSpec, ObservationSpec
-from wmplay.worlds.blocks import ActionEncoder, detached, expand_like, noise_like, to_float
+from wmplay.worlds.blocks import ActionEncoder, expand_like, noise_like, to_float
 from wmplay.worlds.camera import Vision
 from wmplay.worlds.canvas_config import CanvasConfig
 from wmplay.worlds.canvas_memory import LOOK, CanvasMemory
 from wmplay.worlds.geometry import Map, compose
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned
-from wmplay.worlds.lens import Lens
 from wmplay.worlds.looking import HELD, look_around
 from wmplay.worlds.painter import GUIDE, MODES, Painter
 from wmplay.worlds.painting import painting_loss
@@ -52,8 +51,7 @@ class CanvasState(NamedTuple):
     frame uint8 [B, 3, H, W]: what is on the screen
     motion float32 [B, 3], sprite float32 [B, Z], look float32 [B, 32]: the last step's, as the memory reads them
     hidden float32 [B, D]: the memory; guide float32 [B, 128]: the painter's memory
-    real float32 [B, 768]: the glance of the last frame that is taken for real, above temperature 0 each; since float32
-    [B, 3]: how the camera has moved since
+    real float32 [B, 768]: the glance of the last real frame; since float32 [B, 3]: how the camera has moved since
     screen int64 [B, P]: what the parts of the screen show
     chance float32 [B, M]: slowly changing noise, which decides in which of its modes the painter goes on
     """
@@ -102,7 +100,6 @@ class Canvas(World):
         self.painter = Painter(
             config.colours, config.painter_width, GLANCE_SIZE, 3 + self.actions.width, self.height, self.width
         )
-        self.lens = Lens()
         self.memory = CanvasMemory(config.sprite_size, config.hidden_size, self.actions.width)
         self.map = Map(self.height, self.width)
 
@@ -112,7 +109,7 @@ class Canvas(World):
         return (
             PhaseSpec("vision", ("vision",), 0.17, c.vision_batch, 2, c.learning_rate, least=ENOUGH),
             PhaseSpec(
-                "painter", ("painter", "lens"), 0.48, c.painter_batch, c.reach, c.learning_rate,
+                "painter", ("painter",), 0.48, c.painter_batch, c.reach, c.learning_rate,
                 encoded=True, beside=True, muon=True, least=ENOUGH, clip=1.0,
             ),
             PhaseSpec(
@@ -141,10 +138,7 @@ class Canvas(World):
         if phase == "vision":
             return self.vision.loss(segment, generator)
         if phase == "painter":
-            loss, told = painting_loss(self.vision, self.painter, segment, self.actions(segment.action), generator)
-            seen, vision = segment.observation[:, -1], self.vision
-            sharp = self.lens.loss(self.map, seen, vision.stretch().detach(), vision.loose(), generator)
-            return loss + sharp, told | detached(loss=loss + sharp, lens=sharp)
+            return painting_loss(self.vision, self.painter, segment, self.actions(segment.action), generator)
         vision, action = self.vision, self.actions(segment.action)
         return self.memory.loss(segment, action, self._read, vision.scale, vision.stretch().detach(), self.width)
 
@@ -223,7 +217,7 @@ class Canvas(World):
         if temperature > 0.0:
             chance = HELD * chance + (1.0 - HELD**2) ** 0.5 * noise_like(chance, generator)
         world, canvas = look_around(
-            self.vision, self.painter, self.lens, self.map, state.canvas, pose, guide, wide, chance, temperature
+            self.vision, self.painter, self.map, state.canvas, pose, guide, wide, chance, temperature
         )
         loose = self.vision.loose()
         seen = glance(world, loose)
@@ -236,17 +230,13 @@ class Canvas(World):
         picture = self.vision.in_front(world, sprite, screen if temperature > 0.0 else None)
         reward, end = self.memory.outcome(torch.cat((hidden, state.look, everything), dim=-1))
         frame = (picture * 255.0).round().clamp(0, 255).to(torch.uint8)
+        look = everything
         if temperature == 0.0:
-            # What is merely to be expected is no ground to drive on. What was really seen is, as the memory learned it.
-            real, look = (
-                state.real,
-                self.memory.look(turned(state.real, since, self.vision.stretch(), self.width)).float(),
-            )
-        else:
-            # What was painted is as good as real from now on, for the memory and for the painter.
-            real, since, look = seen, torch.zeros_like(since), everything
+            # What is merely to be expected is no ground to drive on. What was really seen is, in the way in which the
+            # memory learned to know it: shown all that the map holds, it was half as far astray again.
+            look = self.memory.look(turned(state.real, since, self.vision.stretch(), self.width)).float()
         return (
-            CanvasState(canvas, pose, frame, motion, sprite, look, hidden, guide, real, since, screen, chance),
+            CanvasState(canvas, pose, frame, motion, sprite, look, hidden, guide, state.real, since, screen, chance),
             reward,
             torch.sigmoid(end),
         )

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from wmplay.worlds.camera import Vision
-from wmplay.worlds.geometry import Map
-from wmplay.worlds.lens import Lens
-from wmplay.worlds.painter import EXPECTED, Painter, blocks, whole
+from wmplay.worlds.geometry import Map, crisp
+from wmplay.worlds.painter import MODES, Painter, blocks, whole
 
 # How much of what decides the mode is left after a step. A mode is a way in which all that lies ahead goes on, so it is
 # kept for a while: a driver turned 22 degrees in 100 units of dreamed roads at 0.9 and 24 at 0.97 where the painter was
@@ -24,12 +23,14 @@ PICTURES_AHEAD = 1.0 / (1.0 - HELD)
 # How near two colours must be in the choice of a pixel for it to show something of both. At 0 the edges of dreamed
 # roads were ragged; at 0.7 there were smears on the grass.
 BLEND = 0.3
+# How much of the softness that sampling brought is taken from what was read of the map. Of neighbouring pixels of
+# CarRacing 1.25 % differ by more than a tenth in brightness; read two steps later 1.18 % do, and 0.54 % without it.
+CRISP = 0.8
 
 
 def look_around(
     vision: Vision,
     painter: Painter,
-    lens: Lens,
     paper: Map,
     canvas: Tensor,
     pose: Tensor,
@@ -42,10 +43,10 @@ def look_around(
 
     Above temperature 0 one of the painter's modes is drawn, by its `odds`, and its likeliest colours are chosen, at
     edges a little of both sides; it goes on from what it chose before. At 0 it shows what is to be expected of a place,
-    all colours mixed by their probability, given only what was really seen; nothing of that is kept.
+    colours of all modes mixed by their probability, given only what was really seen; nothing of that is kept.
 
-    lens: for what is read. paper: how maps are read and written; canvas uint8 [B, 5, N, N]: the maps themselves.
-    pose [B, 3]; guide and wide: what the painter goes by; chance [B, M]: standard normal noise that decides the mode.
+    paper: how maps are read and written; canvas uint8 [B, 5, N, N]: the maps themselves. pose [B, 3]; guide and
+    wide: what the painter goes by; chance [B, M]: standard normal noise that decides the mode.
     """
     stretch, loose = vision.stretch(), vision.loose()
     colour, known, real = paper.read(canvas, pose, stretch)
@@ -61,14 +62,19 @@ def look_around(
     # Picture by picture: a batch's logits are larger than a processor's cache.
     found = features[asked].split(asked.flatten(1).sum(1).tolist())
     if temperature == 0.0:
-        drawn, blend = torch.full_like(modes[:, 0], EXPECTED, dtype=torch.long), 1.0
+        everything = torch.arange(MODES, device=pose.device)
+        choice = [
+            (painter.colours_of(part.expand(MODES, -1, -1), everything).float().softmax(-1) * share).sum(0)
+            for part, share in zip(found, modes.softmax(1)[..., None, None, None], strict=True)
+        ]
     else:
         # Gumbel noise, so that each mode is drawn by its odds (Maddison et al. 2014).
         uniform = torch.special.ndtr(chance).clamp(1e-4, 1.0 - 1e-4)
-        drawn, blend = (odds(modes) - temperature * torch.log(-torch.log(uniform))).argmax(1), BLEND
-    choice = [
-        (painter.colours_of(part, mode).float() / blend).softmax(-1) for part, mode in zip(found, drawn, strict=True)
-    ]
+        drawn = (odds(modes) - temperature * torch.log(-torch.log(uniform))).argmax(1)
+        choice = [
+            (painter.colours_of(part, mode).float() / BLEND).softmax(-1)
+            for part, mode in zip(found, drawn, strict=True)
+        ]
     tiles = torch.zeros(*asked.shape, 4, 3, device=pose.device)
     tiles[asked] = torch.cat([part @ vision.palette.colours for part in choice])
     painted = whole(tiles)
@@ -77,7 +83,7 @@ def look_around(
         canvas = paper.forget(canvas, pose)
     else:
         canvas = paper.write(canvas, pose, stretch, world, loose, real=False)
-    return lens(world, known * loose), canvas
+    return torch.where(known, crisp(world, CRISP), world), canvas
 
 
 def odds(modes: Tensor) -> Tensor:

@@ -19,8 +19,6 @@ from wmplay.worlds.blocks import mlp
 GUIDE = 128
 # Ways in which a picture may go on, of which a dream draws one at each step.
 MODES = 8
-# Read like a mode: what is to be expected, whichever of them it will be.
-EXPECTED = MODES
 
 
 class _Down(nn.Module):
@@ -69,11 +67,10 @@ class Painter(nn.Module):
         self.enter = nn.Conv2d(20, a, 3, 1, 1)
         self.down = nn.ModuleList((_Down(a, b), _Down(b, b), _Down(b, b)))
         self.up = nn.ModuleList((_Up(b, b, b), _Up(b, b, b), _Up(b, a, a)))
-        # Of each mode, and of what is to be expected: what it adds to the last layer's features before they bend, and
-        # how it reads colours off them.
-        self.lean = nn.Parameter(torch.randn(MODES + 1, a))
-        self.leave = nn.Parameter(torch.randn(MODES + 1, a, 4 * colours) / math.sqrt(a))
-        self.leave_bias = nn.Parameter(torch.zeros(MODES + 1, 4 * colours))
+        # Of each mode: what it adds to the last layer's features before they bend, and how it reads colours off them.
+        self.lean = nn.Parameter(torch.randn(MODES, a))
+        self.leave = nn.Parameter(torch.randn(MODES, a, 4 * colours) / math.sqrt(a))
+        self.leave_bias = nn.Parameter(torch.zeros(MODES, 4 * colours))
         self.mode = mlp((2 * b, 128, MODES))
 
     def follow(self, guide: Tensor, step: Tensor, look: Tensor | None = None) -> Tensor:
@@ -110,11 +107,13 @@ class Painter(nn.Module):
         return x.movedim(1, -1), self.mode(torch.cat(modes, dim=-1)).float()
 
     def colours_of(self, features: Tensor, mode: Tensor | int) -> Tensor:
-        """Logits over the palette [N, 4, K] of features [N, a] in a mode, or EXPECTED.
+        """Logits over the palette [N, 4, K] of features [N, a] in a mode; or [B, N, 4, K] of [B, N, a] in one each [B].
 
         `whole` makes a picture of blocks, `blocks` the reverse.
         """
         lean, leave, bias = (part[mode] for part in (self.lean, self.leave, self.leave_bias))
+        if lean.ndim > 1:
+            lean, bias = lean[:, None], bias[:, None]
         return (F.silu(features + lean) @ leave + bias).unflatten(-1, (4, -1))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
@@ -126,11 +125,6 @@ class Painter(nn.Module):
             state_dict[f"{prefix}lean"] = torch.zeros_like(self.lean)
             for name, value in self.mode.state_dict(prefix=f"{prefix}mode.").items():
                 state_dict.setdefault(name, value)
-        # Weights from when what is to be expected was all modes mixed: about what they have in common.
-        for name in ("lean", "leave", "leave_bias"):
-            value = state_dict.get(f"{prefix}{name}")
-            if value is not None and len(value) == MODES:
-                state_dict[f"{prefix}{name}"] = torch.cat((value, value.mean(0, keepdim=True)))
         super()._load_from_state_dict(state_dict, prefix, *more)
 
 

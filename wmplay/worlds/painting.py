@@ -5,8 +5,6 @@ Shapes: B batch, T time, H W frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,17 +13,14 @@ from wmplay.worlds.blocks import detached, full_precision, to_float, transitions
 from wmplay.worlds.camera import Vision
 from wmplay.worlds.geometry import compose
 from wmplay.worlds.glances import GLANCE_SIZE
-from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, blocks
+from wmplay.worlds.painter import GUIDE, MODES, Painter, blocks
 from wmplay.worlds.protocol import Segment
 
 # Share of pictures in which the painter is not led by where the camera went and by the keys. Whoever played knew where
 # the road would go, some of it beyond the frame: where they went straight on, so did the road. Whoever plays a dream
 # waits to see where its road goes, and a painter that took that for an answer would paint straight roads alone (what an
-# agent does itself is no evidence of the world: Ortega et al. 2021, arXiv 2110.10819). So dreams are painted unled, and
-# the ways in which they may go on are learned from these pictures alone; from the others, what is to be expected.
+# agent does itself is no evidence of the world: Ortega et al. 2021, arXiv 2110.10819). So dreams are painted unled.
 UNLED = 0.4
-# The answer of a pixel that is not asked for.
-IGNORED = -100
 # How much every mode learns from every picture, so that none is left behind.
 FAIR = 0.03
 
@@ -35,17 +30,15 @@ def painting_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """How unlikely the colours in a segment's last frame are that could not be seen from an earlier one.
 
-    How much earlier is drawn by lot, squared; in every tenth nothing at all is known. Where the painter is not led, it
-    is the lot's fourth power, and something is known: dreams that go on from what they painted paint narrow strips.
-    segment: frames, with what was encoded beside; action [B, T, A]: encoded.
+    How much earlier is drawn by lot, squared: near edges are what a dream paints most of the time. In every tenth
+    nothing at all is known. segment: frames, with what was encoded beside; action [B, T, A]: encoded.
     """
     assert segment.encoded is not None
     batch, rows = segment.reward.shape
     valid, keep = transitions(segment.first, segment.mask)
     motion = segment.encoded[..., :3] * valid[..., None]
     lot = torch.rand(batch, 5, generator=generator, device=motion.device)
-    led = lot[:, 4] > UNLED
-    since = (lot[:, 0] ** torch.where(led, 2.0, 4.0) * (rows - 1)).long() + 1
+    since = (lot[:, 0].square() * (rows - 1)).long() + 1
     pose = torch.zeros_like(motion[:, 0])
     back = torch.zeros_like(since)
     together = torch.ones_like(valid[:, 0])
@@ -60,46 +53,34 @@ def painting_loss(
     fixed = (vision.fixed() > 0.5).float().expand(batch, -1, -1, -1).contiguous()
     with full_precision(picture), torch.no_grad():
         colour, known = vision.glimpse(seen, pose, lot[:, 1:3] - 0.5)
-        known = known * ((lot[:, 3] > 0.1) | ~led)[:, None, None, None]
+        known = known * (lot[:, 3] > 0.1)[:, None, None, None]
     steps = vision.told(motion, action * valid[..., None])
     glances = segment.encoded[..., -GLANCE_SIZE:].float()
     guide = motion.new_zeros(batch, GUIDE)
     real = (torch.arange(rows, device=motion.device) < (rows - back)[:, None]).float()
     looks = painter.seen(glances, real[..., None])
-    with full_precision(guide):  # so small that rounding takes longer than what it saves
-        for i in range(rows):
-            guide = painter.follow(guide * keep[:, i, None], steps[:, i], looks[:, i].float())
-    guide = guide * led[:, None]
+    for i in range(rows):
+        guide = painter.follow(guide * keep[:, i, None], steps[:, i], looks[:, i])
+    guide = guide * (lot[:, 4:] > UNLED)
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
     features, modes = painter(colour * known, known, fixed, guide, wide)
     unknown = ((known + fixed) == 0.0).squeeze(1)
     # Only what is asked is worth a softmax and an answer: they would cost more than all layers.
     asked = blocks(unknown)
-    count = asked.flatten(1).sum(1)
-
-    def unlikely(which: Tensor, heads: Iterable[int]) -> list[Tensor]:
-        """Of each 2 × 2 pixels with one that is asked for, in some pictures: what their colours cost in each mode."""
-        now = asked[which]
-        some = now.any(-1)
-        pixels = torch.stack([blocks(channel) for channel in picture[which].unbind(1)], dim=-1)[some]
-        answer = vision.palette.nearest(pixels).masked_fill(~now[some], IGNORED).flatten()
-        found = features[which][some]
-        logits = (painter.colours_of(found, head).flatten(0, 1).float() for head in heads)
-        costs = (F.cross_entropy(each, answer, ignore_index=IGNORED, reduction="none") for each in logits)
-        return [cost.view(-1, 4).sum(1) for cost in costs]
-
-    (cost,) = unlikely(led, (EXPECTED,))
-    expected = cost.sum() / count[led].sum().clamp_min(1)
-    free = ~led
-    size = asked[free].any(-1).flatten(1).sum(1)
-    of = torch.arange(len(size), device=motion.device).repeat_interleave(size)
-    fits = [each.new_zeros(len(size)).index_add(0, of, -each) for each in unlikely(free, range(MODES))]
-    fit, modes = torch.stack(fits, 1), modes[free]
-    loss, nll = mixture_loss(fit, modes, count[free])
-    share = (modes.log_softmax(1) + fit.detach()).softmax(1).sum(0) / max(1, len(modes))
-    used = torch.exp(-(share * (share + 1e-9).log()).sum())
-    loss = UNLED * loss + (1.0 - UNLED) * expected
-    return loss, detached(loss=loss, expected=expected, nll=nll, modes=used, unknown=unknown.float().mean())
+    some = asked.any(-1)
+    pixels = torch.stack([blocks(channel) for channel in picture.unbind(1)], dim=-1)[asked]
+    answer, of = vision.palette.nearest(pixels), everyone[:, None, None, None].expand_as(asked)[asked]
+    found, within = features[some], asked[some]
+    fits = []
+    for mode in range(MODES):
+        logits = painter.colours_of(found, mode)[within].float()
+        each = -F.cross_entropy(logits, answer, reduction="none")
+        fits.append(each.new_zeros(batch).index_add(0, of, each))
+    fit, count = torch.stack(fits, 1), asked.flatten(1).sum(1)
+    loss, nll = mixture_loss(fit, modes, count)
+    share = (modes.log_softmax(1) + fit.detach()).softmax(1)
+    used = torch.exp(-(share.mean(0) * (share.mean(0) + 1e-9).log()).sum())
+    return loss, detached(loss=loss, nll=nll, modes=used, unknown=unknown.float().mean())
 
 
 def mixture_loss(fit: Tensor, modes: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
