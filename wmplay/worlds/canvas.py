@@ -233,7 +233,8 @@ class Canvas(World):
         look = everything
         if temperature == 0.0:
             # What is merely to be expected is no ground to drive on. What was really seen is, in the way in which the
-            # memory learned to know it: shown all that the map holds, it was half as far astray again.
+            # memory learned to know it: after 15 steps the pose was, in root mean square, 0.97 and 2.02 units off (keys
+            # of a player and an expert), where it was shown all that the map holds 1.35 and 2.29.
             look = self.memory.look(turned(state.real, since, self.vision.stretch(), self.width)).float()
         return (
             CanvasState(canvas, pose, frame, motion, sprite, look, hidden, guide, state.real, since, screen, chance),

@@ -19,6 +19,8 @@ HELD = 0.97
 # Pictures for which a mode is drawn at once, since it is held for about as many: one that would come up in one of them
 # counts as if it did. A bend begins with odds of a few percent in a picture, and held straight roads would go on for
 # ever: a driver turned 30 degrees in 100 units of dreamed roads with 1, 38 with 12 and 37 with 33.
+# A slot of 15 minutes pays for it, since modes that hardly ever come up mean little there (black from beyond the
+# field): of its dreams 91 % showed a car on a road after 500 steps, and with 1 all of 32.
 PICTURES_AHEAD = 1.0 / (1.0 - HELD)
 # How near two colours must be in the choice of a pixel for it to show something of both. At 0 the edges of dreamed
 # roads were ragged; at 0.7 there were smears on the grass.
