@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from wmplay import games
@@ -165,7 +166,10 @@ def starts(
         return None
     where = folder(game, regime, horizon)
     if not _enough(game, where, count, horizon):
-        collect(game, regime, max(count, LEAST), horizon, progress)
+        paths.locks_dir().mkdir(parents=True, exist_ok=True)
+        with FileLock(paths.locks_dir() / f"heldout-{game.slug}-{where.name}.lock"):
+            if not _enough(game, where, count, horizon):  # nobody else has collected it meanwhile
+                collect(game, regime, max(count, LEAST), horizon, progress)
     return draw_starts(episodes.Dataset(where), count, horizon, CONTEXT, game.warmup)
 
 
