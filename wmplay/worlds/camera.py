@@ -22,6 +22,11 @@ from wmplay.worlds.screen import Screen
 MOTION_SCALE = (3.0, 3.0, 0.15)
 # How much its neighbours say of a pixel that may as well be of the screen as of the world.
 UNDECIDED = 24.0
+# How sure of a pixel the mask may get, in logits, so that what a camera that was not yet understood made of it can be
+# unlearned.
+SURE = 12.0
+# Logits in one of the mask's parameters: one learning rate serves weights and mask, which has a long way to go.
+MASK_GAIN = 120.0
 
 
 class Vision(nn.Module):
@@ -36,7 +41,7 @@ class Vision(nn.Module):
             nn.Conv2d(64, 64, 4, 2, 1), nn.ReLU(), nn.Flatten(),
             nn.Linear(64 * (height // 16) * (width // 16), 128), nn.ReLU(), nn.Linear(128, 3),
         )  # fmt: skip
-        # Gains, so that one learning rate serves weights and these: a mask has to travel far, a stretch a little.
+        # With gains, so that one learning rate serves weights and these.
         self.fixed_logit = nn.Parameter(torch.zeros(1, 1, height, width))
         self.log_stretch = nn.Parameter(torch.zeros(()))
         pixels = 3 * height * width
@@ -52,7 +57,7 @@ class Vision(nn.Module):
 
         A pixel of which little was learned, as of one in a corner, is what those around it are.
         """
-        logit = 120.0 * self.fixed_logit
+        logit = MASK_GAIN * self.fixed_logit
         own = torch.sigmoid(logit)
         return torch.sigmoid(logit + UNDECIDED * own * (1.0 - own) * (2.0 * softened(own) - 1.0))
 
@@ -101,6 +106,8 @@ class Vision(nn.Module):
         frames that were moved by a known amount, and from its own guesses after alignment; the match itself teaches
         only which pixels are fixed and how the picture is stretched.
         """
+        with torch.no_grad():
+            self.fixed_logit.clamp_(-SURE / MASK_GAIN, SURE / MASK_GAIN)
         both = to_float(segment.observation)
         pair = ~segment.first[:, 1] & segment.mask[:, 1]
         before, after = both[:, 0].contiguous(), both[:, 1].contiguous()
@@ -134,7 +141,10 @@ class Vision(nn.Module):
         up, and the share of the frame that is fixed.
         """
         points = seen_from(motion, self.stretch(), self.shape[1], self.shape[2])
-        fixed = self.fixed()
+        # What is learned of a pixel counts however sure the mask is of it: by the sigmoid's own slope a row above
+        # CarRacing's bar, taken for the screen's at first, stayed so for 15 minutes.
+        logit = self.fixed_logit
+        fixed = self.fixed().detach() + (logit - logit.detach())
         loose = (1.0 - fixed.detach()).expand(len(before), -1, -1, -1)
         there, here = sample(loose, points), softened(loose)
         valid = inside(points, self.shape[1], self.shape[2])[:, None] * there * pair[:, None, None, None]
