@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import torch
 
 from tests.worlds.cases import Case, pan
@@ -10,8 +12,8 @@ from wmplay.worlds.blocks import to_float
 from wmplay.worlds.canvas import Canvas, CanvasState
 from wmplay.worlds.geometry import Map, crisp, sample, seen_from
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned, wide_view
-from wmplay.worlds.looking import CRISP, PICTURES_AHEAD, odds
-from wmplay.worlds.painter import GUIDE, MODES, Painter, blocks, whole
+from wmplay.worlds.looking import CRISP, PICTURES_AHEAD, STROKE, look_around, odds
+from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, blocks, whole
 from wmplay.worlds.painting import mixture_loss
 from wmplay.worlds.protocol import Segment
 
@@ -265,6 +267,64 @@ def test_weights_of_a_painter_with_one_way_to_go_on_load() -> None:
     features = torch.randn(5, 12)
     shown = leave(torch.nn.functional.silu(features)[..., None, None]).flatten(1)
     assert all(torch.allclose(painter.colours_of(features, m).flatten(1), shown, atol=1e-6) for m in range(MODES))
+    # And of one that knew no more of what is to be expected than its modes do.
+    with torch.no_grad():
+        painter.leave.normal_()
+    old = painter.state_dict()
+    short = {name: old[name][:MODES] for name in ("lean", "leave", "leave_bias")}
+    del old["foretells"]
+    painter.load_state_dict(old | short)
+    assert torch.allclose(painter.leave[EXPECTED], old["leave"][:MODES].mean(0))
+    assert not painter.foretells
+
+
+def test_a_painter_that_never_learned_what_is_to_be_expected_mixes_its_modes() -> None:
+    """One picture that is the mean of what all modes read off it is none of theirs."""
+    world = tiny()
+    with torch.no_grad():
+        world.vision.fixed_logit.fill_(-1.0)
+    segment = pan(2, 8)
+    state = world.begin(segment)
+    lost = state._replace(canvas=torch.zeros_like(state.canvas))
+
+    def shown() -> torch.Tensor:
+        return world.step(lost, segment.action[:, -1], 0.0)[0].frame.float()
+
+    def sharpen(which: slice | int, colour: int) -> None:
+        with torch.no_grad():
+            world.painter.leave_bias[which] = 0.0
+            world.painter.leave_bias[which].unflatten(-1, (4, -1))[..., colour] = 100.0
+
+    sharpen(slice(None), 1)
+    sharpen(EXPECTED, 2)
+    mixed = shown()
+    world.painter.foretells.fill_(True)
+    learned = shown()
+    colours = 255.0 * world.vision.palette.colours
+    middle = (slice(None), slice(None), 20, 20)
+    assert (learned[middle] - colours[2]).abs().max() < 1.0
+    assert (mixed[middle] - colours[1]).abs().max() < 1.0
+
+
+def test_what_is_to_be_expected_is_learned_from_the_led_alone() -> None:
+    """Modes of roads nobody leads to, mixed by their odds, knew less of where a driver's road goes."""
+    world = tiny()
+    segment = pan(8, 10)
+    rows = segment.observation.flatten(0, 1)
+    flat = world.encode_after(torch.cat((rows[:1], rows[:-1])), rows)
+    segment = segment._replace(encoded=flat.unflatten(0, segment.reward.shape))
+    painter = world.painter.train()
+    assert not painter.foretells
+    for unled, taught in ((2.0, list(range(MODES))), (-1.0, [*range(MODES), EXPECTED])):
+        with patch("wmplay.worlds.painting.UNLED", unled):
+            loss, metrics = world.loss(segment, "painter", torch.Generator().manual_seed(0))
+        painter.zero_grad()
+        loss.backward()
+        assert painter.leave.grad is not None
+        moved = painter.leave.grad.flatten(1).abs().amax(1) > 0.0
+        assert moved.nonzero().flatten().tolist() == taught
+        assert painter.foretells
+        assert all(torch.isfinite(value) for value in metrics.values())
 
 
 def test_dreams_are_not_led_by_those_who_wait_to_see_where_they_go() -> None:
@@ -284,6 +344,44 @@ def test_dreams_are_not_led_by_those_who_wait_to_see_where_they_go() -> None:
 
     assert torch.equal(shown(led, 1.0), shown(state, 1.0))
     assert not torch.equal(shown(led, 0.0), shown(state, 0.0))
+
+
+def test_what_is_new_is_laid_down_in_broad_strokes() -> None:
+    """Laid down as it came into view, a road was made of strips of a pixel or two, whose edges did not quite meet."""
+    world = tiny()
+    with torch.no_grad():
+        world.vision.fixed_logit.fill_(-1.0)  # the frame shows the world
+    state, vision, paper = world.begin(pan(2, 8)), world.vision, world.map
+    picture = world.observe(state).movedim(-1, 1) / 255.0
+    blank = paper.empty(2, picture.device)
+    seen = paper.write(blank, torch.zeros(2, 3), vision.stretch(), picture, vision.loose(), real=True)
+    before = (seen[:, 3] > 0).sum((1, 2))
+    pose = torch.tensor([[STROKE * 64 - 2.0, 0.0, 0.0], [STROKE * 64 + 2.0, 0.0, 0.0]])
+    asking = (state.guide, vision.wide(state.real, state.since), torch.zeros(2, MODES), torch.ones(2, MODES))
+
+    def look(temperature: float) -> tuple[torch.Tensor, ...]:
+        return look_around(vision, world.painter, paper, seen, pose, *asking, temperature)
+
+    for temperature, expected in ((1.0, [False, True]), (0.0, [False, False])):
+        shown, canvas, chance = look(temperature)
+        assert chance[:, 0].bool().tolist() == expected
+        assert ((canvas[:, 3] > 0).sum((1, 2)) > before).tolist() == expected
+        assert shown[..., -2:].any(), "new land is shown, laid down or not"
+
+
+def test_a_dream_that_stands_still_does_not_change_its_mind() -> None:
+    """What is painted afresh in each picture would else change before one's eyes."""
+    world = tiny()
+    with torch.no_grad():
+        world.vision.fixed_logit.fill_(-1.0)
+    segment = pan(2, 8)
+    state, generator = world.begin(segment), torch.Generator().manual_seed(0)
+    action = segment.action[:, -1]  # an untaught memory moves nothing
+    # Some pixels at the rim are new, but too few for a stroke.
+    for canvas, decided in ((state.canvas, True), (torch.zeros_like(state.canvas), False)):
+        before = state._replace(canvas=canvas)
+        after, _, _ = world.step(before, action, 1.0, generator)
+        assert torch.equal(after.chance, before.chance) is decided
 
 
 def test_blocks_and_whole_undo_each_other() -> None:

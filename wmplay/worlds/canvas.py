@@ -53,7 +53,8 @@ class CanvasState(NamedTuple):
     hidden float32 [B, D]: the memory; guide float32 [B, 128]: the painter's memory
     real float32 [B, 768]: the glance of the last real frame; since float32 [B, 3]: how the camera has moved since
     screen int64 [B, P]: what the parts of the screen show
-    chance float32 [B, M]: slowly changing noise, which decides in which of its modes the painter goes on
+    chance float32 [B, M]: noise that changes a little with each stroke of the painter and decides in which of its modes
+    it goes on
     """
 
     canvas: Tensor
@@ -213,11 +214,11 @@ class Canvas(World):
         guide = self.painter.follow(state.guide, self.vision.told(motion, keys))
         pose, since = compose(state.pose, motion), compose(state.since, motion)
         wide = self.vision.wide(state.real, since)
-        chance = state.chance
+        fresh = state.chance
         if temperature > 0.0:
-            chance = HELD * chance + (1.0 - HELD**2) ** 0.5 * noise_like(chance, generator)
-        world, canvas = look_around(
-            self.vision, self.painter, self.map, state.canvas, pose, guide, wide, chance, temperature
+            fresh = HELD * fresh + (1.0 - HELD**2) ** 0.5 * noise_like(fresh, generator)
+        world, canvas, chance = look_around(
+            self.vision, self.painter, self.map, state.canvas, pose, guide, wide, state.chance, fresh, temperature
         )
         loose = self.vision.loose()
         seen = glance(world, loose)

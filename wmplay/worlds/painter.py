@@ -19,6 +19,8 @@ from wmplay.worlds.blocks import mlp
 GUIDE = 128
 # Ways in which a picture may go on, of which a dream draws one at each step.
 MODES = 8
+# Read like a mode: what is to be expected of each pixel, whichever of them it will be.
+EXPECTED = MODES
 
 
 class _Down(nn.Module):
@@ -53,6 +55,8 @@ class Painter(nn.Module):
     It works on 2 × 2 pixels at a time: at full size the finest layers would cost more than all others together.
     """
 
+    foretells: Tensor
+
     def __init__(self, colours: int, width: int, glance: int, steps: int, height: int, frame_width: int) -> None:
         super().__init__()
         a, b = width * 3 // 2, width * 2
@@ -67,11 +71,14 @@ class Painter(nn.Module):
         self.enter = nn.Conv2d(20, a, 3, 1, 1)
         self.down = nn.ModuleList((_Down(a, b), _Down(b, b), _Down(b, b)))
         self.up = nn.ModuleList((_Up(b, b, b), _Up(b, b, b), _Up(b, a, a)))
-        # Of each mode: what it adds to the last layer's features before they bend, and how it reads colours off them.
-        self.lean = nn.Parameter(torch.randn(MODES, a))
-        self.leave = nn.Parameter(torch.randn(MODES, a, 4 * colours) / math.sqrt(a))
-        self.leave_bias = nn.Parameter(torch.zeros(MODES, 4 * colours))
+        # Of each mode, and EXPECTED: what it adds to the last layer's features before they bend, and how it reads
+        # colours off them.
+        self.lean = nn.Parameter(torch.randn(MODES + 1, a))
+        self.leave = nn.Parameter(torch.randn(MODES + 1, a, 4 * colours) / math.sqrt(a))
+        self.leave_bias = nn.Parameter(torch.zeros(MODES + 1, 4 * colours))
         self.mode = mlp((2 * b, 128, MODES))
+        # Whether EXPECTED was ever taught.
+        self.register_buffer("foretells", torch.tensor(False))
 
     def follow(self, guide: Tensor, step: Tensor, look: Tensor | None = None) -> Tensor:
         """The guide [B, 128] after a step: how it moved [B, S]. look [B, 65]: what `seen` says of where that ended;
@@ -107,7 +114,8 @@ class Painter(nn.Module):
         return x.movedim(1, -1), self.mode(torch.cat(modes, dim=-1)).float()
 
     def colours_of(self, features: Tensor, mode: Tensor | int) -> Tensor:
-        """Logits over the palette [N, 4, K] of features [N, a] in a mode; or [B, N, 4, K] of [B, N, a] in one each [B].
+        """Logits over the palette [N, 4, K] of features [N, a] in a mode, or EXPECTED; or [B, N, 4, K] of [B, N, a] in
+        one each [B].
 
         `whole` makes a picture of blocks, `blocks` the reverse.
         """
@@ -120,11 +128,18 @@ class Painter(nn.Module):
         # Weights from before there were modes: all modes are as the one there was.
         if f"{prefix}leave.weight" in state_dict:
             weight, bias = (state_dict.pop(f"{prefix}leave.{name}") for name in ("weight", "bias"))
-            state_dict[f"{prefix}leave"] = weight.flatten(1).t().expand_as(self.leave)
-            state_dict[f"{prefix}leave_bias"] = bias.expand_as(self.leave_bias)
-            state_dict[f"{prefix}lean"] = torch.zeros_like(self.lean)
+            state_dict[f"{prefix}leave"] = weight.flatten(1).t().expand_as(self.leave[:MODES])
+            state_dict[f"{prefix}leave_bias"] = bias.expand_as(self.leave_bias[:MODES])
+            state_dict[f"{prefix}lean"] = torch.zeros_like(self.lean[:MODES])
             for name, value in self.mode.state_dict(prefix=f"{prefix}mode.").items():
                 state_dict.setdefault(name, value)
+        # Weights from before there was a head for what is to be expected: it begins as the mean of all modes.
+        taught = len(state_dict.get(f"{prefix}lean", self.lean)) > MODES
+        state_dict.setdefault(f"{prefix}foretells", torch.tensor(taught))
+        if not taught:
+            for name in ("lean", "leave", "leave_bias"):
+                value = state_dict[f"{prefix}{name}"]
+                state_dict[f"{prefix}{name}"] = torch.cat((value, value.mean(0, keepdim=True)))
         super()._load_from_state_dict(state_dict, prefix, *more)
 
 

@@ -13,13 +13,14 @@ from wmplay.worlds.blocks import detached, full_precision, to_float, transitions
 from wmplay.worlds.camera import Vision
 from wmplay.worlds.geometry import compose
 from wmplay.worlds.glances import GLANCE_SIZE
-from wmplay.worlds.painter import GUIDE, MODES, Painter, blocks
+from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, blocks
 from wmplay.worlds.protocol import Segment
 
 # Share of pictures in which the painter is not led by where the camera went and by the keys. Whoever played knew where
 # the road would go, some of it beyond the frame: where they went straight on, so did the road. Whoever plays a dream
 # waits to see where its road goes, and a painter that took that for an answer would paint straight roads alone (what an
-# agent does itself is no evidence of the world: Ortega et al. 2021, arXiv 2110.10819). So dreams are painted unled.
+# agent does itself is no evidence of the world: Ortega et al. 2021, arXiv 2110.10819). So dreams are painted unled, and
+# what is to be expected, for dreams that are to be as near to the game as can be, is learned from the others alone.
 UNLED = 0.4
 # How much every mode learns from every picture, so that none is left behind.
 FAIR = 0.03
@@ -61,7 +62,8 @@ def painting_loss(
     looks = painter.seen(glances, real[..., None])
     for i in range(rows):
         guide = painter.follow(guide * keep[:, i, None], steps[:, i], looks[:, i])
-    guide = guide * (lot[:, 4:] > UNLED)
+    led = lot[:, 4] > UNLED
+    guide = guide * led[:, None]
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
     features, modes = painter(colour * known, known, fixed, guide, wide)
     unknown = ((known + fixed) == 0.0).squeeze(1)
@@ -71,16 +73,21 @@ def painting_loss(
     pixels = torch.stack([blocks(channel) for channel in picture.unbind(1)], dim=-1)[asked]
     answer, of = vision.palette.nearest(pixels), everyone[:, None, None, None].expand_as(asked)[asked]
     found, within = features[some], asked[some]
-    fits = []
-    for mode in range(MODES):
-        logits = painter.colours_of(found, mode)[within].float()
-        each = -F.cross_entropy(logits, answer, reduction="none")
-        fits.append(each.new_zeros(batch).index_add(0, of, each))
+    costs = [
+        F.cross_entropy(painter.colours_of(found, head)[within].float(), answer, reduction="none")
+        for head in (*range(MODES), EXPECTED)
+    ]
+    fits = [-cost.new_zeros(batch).index_add(0, of, cost) for cost in costs[:MODES]]
     fit, count = torch.stack(fits, 1), asked.flatten(1).sum(1)
-    loss, nll = mixture_loss(fit, modes, count)
+    mixture, nll = mixture_loss(fit, modes, count)
+    if painter.training:
+        painter.foretells.fill_(True)
+    told = led[of]
+    expected = (costs[EXPECTED] * told).sum() / told.sum().clamp_min(1)
     share = (modes.log_softmax(1) + fit.detach()).softmax(1)
     used = torch.exp(-(share.mean(0) * (share.mean(0) + 1e-9).log()).sum())
-    return loss, detached(loss=loss, nll=nll, modes=used, unknown=unknown.float().mean())
+    loss = mixture + expected
+    return loss, detached(loss=loss, nll=nll, expected=expected, modes=used, unknown=unknown.float().mean())
 
 
 def mixture_loss(fit: Tensor, modes: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
