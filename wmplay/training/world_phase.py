@@ -303,14 +303,22 @@ class WorldPhase(Phase):
         self._streams = numbers.get("streams", self.spec.batch)
         self._source.load_state(numbers["source"])
         self._generator.set_state(state.tensors["generator"])
-        if "guard" in numbers:  # checkpoints of older versions have none
+        # An older version's weights may have had another shape: what was known of them is of no use.
+        reshaped = {
+            index
+            for name, value in state.tensors.items()
+            if (index := _parameter_of(name)) is not None
+            and value.ndim
+            and value.shape != self._parameters[index].shape
+        }
+        if "guard" in numbers and not reshaped:  # checkpoints of older versions have none
             self._guard.load(state.tensors, numbers["guard"])
         for name, value in state.tensors.items():
-            index, dot, field = name.partition(".")
-            if not dot:
+            of, _, field = name.partition(".")
+            if not field or int(of) in reshaped:
                 continue
-            parameter = self._parameters[int(index)]
-            if value.shape == parameter.shape:
+            parameter = self._parameters[int(of)]
+            if value.ndim:
                 # Laid out in memory as the parameter is, or the fused kernel would take another path than before.
                 here = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
             else:
@@ -321,3 +329,9 @@ class WorldPhase(Phase):
         self._world.eval().requires_grad_(False)
         for parameter in self._parameters:
             parameter.grad = None
+
+
+def _parameter_of(name: str) -> int | None:
+    """The number of the parameter that a tensor of a phase's state is about, if it is about one."""
+    index = name.removeprefix("guard ").partition(".")[0]
+    return int(index) if index.isdigit() else None
