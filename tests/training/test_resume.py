@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.training.helpers import Killed, kill_after, loop, order, same, weights
+from tests.training.helpers import Killed, MemoryLog, kill_after, loop, order, same, weights
 from wmplay.core import catalog, slots
 from wmplay.core.config import resolve
 from wmplay.core.spaces import ActionSpec, ObservationSpec
@@ -43,6 +44,24 @@ def test_a_resumed_run_equals_an_unbroken_one(home: Path, game: str, family: str
     assert same(weights(whole), weights(broken))
     assert slots.verify_slot("broken") == []
     assert slots.read_slot(broken).steps == slots.read_slot(whole).steps == 12
+
+
+def test_what_an_older_version_knew_of_weights_of_another_shape_is_left_behind(home: Path) -> None:
+    """A run that was paused before an update would else break down in its first step after it."""
+    path, settings = order("grid_world", "vae_mdn", "paused", checkpoint_every=0.0)
+    first = loop(path, settings)
+    kill_after(first, "memory", 2)
+    with pytest.raises(Killed):
+        first.run()
+    saved = checkpoint.latest(path / "train")
+    assert saved is not None
+    moments = [name for name, value in saved.tensors.items() if name.endswith("exp_avg") and value.ndim == 2]
+    older = {name: value[:-1] if name in moments else value for name, value in saved.tensors.items()}
+    checkpoint.write(path / "train", replace(saved, number=saved.number + 1, tensors=older))
+    log = MemoryLog()
+    assert moments and loop(path, settings, log).run() == "done"
+    assert any("an older wmplay began this" in event for event in log.events)
+    assert slots.verify_slot("paused") == []
 
 
 @pytest.mark.parametrize("every", [0.0, 1e9])

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -303,35 +303,30 @@ class WorldPhase(Phase):
         self._streams = numbers.get("streams", self.spec.batch)
         self._source.load_state(numbers["source"])
         self._generator.set_state(state.tensors["generator"])
-        # An older version's weights may have had another shape: what was known of them is of no use.
-        reshaped = {
-            index
-            for name, value in state.tensors.items()
-            if (index := _parameter_of(name)) is not None
-            and value.ndim
-            and value.shape != self._parameters[index].shape
-        }
-        if "guard" in numbers and not reshaped:  # checkpoints of older versions have none
+        if not self._fits(state.tensors):
+            self._say(f"{self.name}: an older wmplay began this; its weights go on, what its optimiser knew does not")
+            return
+        if "guard" in numbers:  # checkpoints of older versions have none
             self._guard.load(state.tensors, numbers["guard"])
         for name, value in state.tensors.items():
-            of, _, field = name.partition(".")
-            if not field or int(of) in reshaped:
+            index, dot, field = name.partition(".")
+            if not dot:
                 continue
-            parameter = self._parameters[int(of)]
-            if value.ndim:
+            parameter = self._parameters[int(index)]
+            if value.shape == parameter.shape:
                 # Laid out in memory as the parameter is, or the fused kernel would take another path than before.
                 here = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
             else:
                 here = value.to(self._device.torch)
             self._optimiser.state[parameter][field] = here
 
+    def _fits(self, tensors: Mapping[str, Tensor]) -> bool:
+        """Whether a state's tensors are about these parameters: those of an older version may have had other shapes."""
+        told = ((name.removeprefix("guard ").partition(".")[0], value.shape) for name, value in tensors.items())
+        shapes = {str(index): parameter.shape for index, parameter in enumerate(self._parameters)}
+        return all(shapes.get(index) == shape for index, shape in told if index.isdigit() and shape)
+
     def finish(self) -> None:
         self._world.eval().requires_grad_(False)
         for parameter in self._parameters:
             parameter.grad = None
-
-
-def _parameter_of(name: str) -> int | None:
-    """The number of the parameter that a tensor of a phase's state is about, if it is about one."""
-    index = name.removeprefix("guard ").partition(".")[0]
-    return int(index) if index.isdigit() else None
