@@ -10,7 +10,7 @@ from torch import Tensor
 
 from wmplay.worlds.camera import Vision
 from wmplay.worlds.geometry import Map, crisp
-from wmplay.worlds.painter import Painter, blocks, whole
+from wmplay.worlds.painter import BLEND, Painter, blocks, whole
 
 # Share of the frame that must be new before it is laid down in the map, in one stroke. Until then it is painted afresh
 # in each picture. Laid down as it came, roads were made of strips of a pixel or two, whose edges did not quite meet. Of
@@ -20,9 +20,6 @@ STROKE = 0.08
 # How much of what decides the way is left after a stroke. A way is that of all that lies ahead, so it is kept for a
 # while, and does not change while one stands still.
 HELD = 0.87
-# How near two colours must be in the choice of a pixel for it to show something of both. At 0 the edges of dreamed
-# roads were ragged; at 0.7 there were smears on the grass.
-BLEND = 0.3
 # How much of the softness that sampling brought is taken from what was read of the map. Of neighbouring pixels of
 # CarRacing 1.25 % differ by more than a tenth in brightness; read two steps later 1.18 % do, and 0.54 % without it.
 CRISP = 0.8
@@ -67,12 +64,9 @@ def look_around(
     features = painter(sight, guide, way)
     asked = blocks(~known.squeeze(1)).any(-1)  # only what nobody knows is worth a choice
     # Picture by picture: a batch's logits are larger than a processor's cache.
-    choice = [
-        (painter.colours_of(part).float() / blend).softmax(-1)
-        for part in features[asked].split(asked.flatten(1).sum(1).tolist())
-    ]
+    found = features[asked].split(asked.flatten(1).sum(1).tolist())
     tiles = torch.zeros(*asked.shape, 4, 3, device=pose.device)
-    tiles[asked] = torch.cat([part @ vision.palette.colours for part in choice])
+    tiles[asked] = torch.cat([vision.palette.shown(painter.colours_of(part), blend) for part in found])
     painted = whole(tiles)
     world = torch.where(known, colour, painted)
     laid = (new >= STROKE) & (temperature > 0.0)

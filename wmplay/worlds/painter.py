@@ -25,9 +25,12 @@ WAY = 16
 # a bound, Muon's first steps sent ways to the millions.
 FAR, PRECISE = 3.0, 3.0
 # Radians for a unit of colour: shades that are next to the same otherwise are as far apart as colours are. CarRacing's
-# road is tiled in three shades, 100, 102 and 105 of 255, in turn; unseen, each pixel's was a guess among three, which
-# made half of all that modes differed in. FIGURES
+# road is tiled in three shades, 100, 102 and 105 of 255, in turn; unseen, each pixel's was a guess among three. After
+# 360 s on one thread new land, a sixth of the frame, cost 0.46 nats a pixel with them and 0.62 without.
 FINE = 100.0
+# How near two colours must be in the choice of a pixel for it to show something of both. At 0 the edges of dreamed
+# roads were ragged; at 0.7 there were smears on the grass.
+BLEND = 0.3
 # What the painter is shown of a pixel: its colour, twice that fine; whether it is known, and of the screen.
 SHOWN = 11
 
