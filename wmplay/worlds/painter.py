@@ -31,7 +31,7 @@ FINE = 100.0
 # How near two colours must be in the choice of a pixel for it to show something of both. At 0 the edges of dreamed
 # roads were ragged; at 0.7 there were smears on the grass.
 BLEND = 0.3
-# What the painter is shown of a pixel: its colour, twice that fine; whether it is known, and of the screen.
+# What the painter is shown of a pixel: its colour, and twice that finely; whether it is known, and of the screen.
 SHOWN = 11
 
 
@@ -144,7 +144,7 @@ class Painter(nn.Module):
     def unlikely(self, sight: Sight, way: Tensor) -> Tensor:
         """Nats [B] of a way [B, W], by what `drawn` makes of the same sight. Teaches nothing else."""
         mean, whiten = self._foreseen(sight)
-        off = (whiten @ (way.detach() - mean)[..., None]).squeeze(-1)
+        off = (whiten * (way.detach() - mean)[..., None, :]).sum(-1)  # no product that bfloat16 would round
         return (0.5 * off.square() - whiten.diagonal(dim1=-2, dim2=-1).log()).sum(-1)
 
     def drawn(self, sight: Sight, chance: Tensor) -> Tensor:
