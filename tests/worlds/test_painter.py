@@ -11,7 +11,7 @@ from tests.worlds.cases import pan, tiny_canvas
 from wmplay.worlds.canvas import CanvasState
 from wmplay.worlds.glances import GLANCE_SIZE
 from wmplay.worlds.looking import STROKE, look_around
-from wmplay.worlds.painter import GUIDE, WAY, Painter, Sight, blocks, whole
+from wmplay.worlds.painter import CHANCE, GUIDE, WAY, Painter, Sight, blocks, whole
 from wmplay.worlds.protocol import Segment
 
 
@@ -77,7 +77,9 @@ def test_a_way_is_a_whole_picture() -> None:
         (nll + nats.mean() / 1024 + 0.1 * foreseen / WAY).backward()
         optimiser.step()
     assert float(nll.detach()) < 0.2, "0.5 nats for each pixel by itself"
-    colours = shown(painter.drawn(painter.sight(*asked(64)), torch.randn(64, WAY, generator=generator))).argmax(1)
+    colours = shown(painter.drawn(painter.sight(*asked(64)), torch.randn(64, CHANCE, generator=generator), 1.0)).argmax(
+        1
+    )
     right = (colours == colours.mode(1).values[:, None]).float().mean((1, 2))
     assert float(right.mean()) > 0.95, "its edge is at one column in all rows"
     assert float((colours == 1).float().mean((1, 2)).std()) > 0.1, "which is another one in each way"
@@ -104,7 +106,7 @@ def test_weights_from_before_there_were_ways_paint_what_is_to_be_expected() -> N
     )
     assert torch.allclose(painter.up[2].mix.bias, last + heads["lean"][8])
     sight = painter.sight(*asked(2))
-    shown = [painter(sight, torch.zeros(2, GUIDE), way) for way in (torch.zeros(2, WAY), torch.ones(2, WAY))]
+    shown = [painter(sight, torch.zeros(2, GUIDE), way) for way in (torch.zeros(2, CHANCE), torch.ones(2, CHANCE))]
     assert torch.equal(*shown)
     painter = loaded(**{name: head[:8] for name, head in heads.items()})
     assert torch.allclose(painter.leave.weight, heads["leave"][:8].mean(0).t())
@@ -184,7 +186,7 @@ def test_what_is_new_is_laid_down_in_broad_strokes() -> None:
     seen = paper.write(blank, torch.zeros(2, 3), vision.stretch(), picture, vision.loose(), real=True)
     before = (seen[:, 3] > 0).sum((1, 2))
     pose = torch.tensor([[STROKE * 64 - 2.0, 0.0, 0.0], [STROKE * 64 + 2.0, 0.0, 0.0]])
-    asking = (state.guide, vision.wide(state.real, state.since), torch.zeros(2, WAY), torch.ones(2, WAY))
+    asking = (state.guide, vision.wide(state.real, state.since), torch.zeros(2, CHANCE), torch.ones(2, CHANCE))
 
     def look(temperature: float) -> tuple[torch.Tensor, ...]:
         return look_around(vision, world.painter, paper, seen, pose, *asking, temperature)

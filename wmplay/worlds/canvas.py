@@ -26,7 +26,7 @@ from wmplay.worlds.canvas_memory import LOOK, CanvasMemory
 from wmplay.worlds.geometry import Map, compose
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned
 from wmplay.worlds.looking import HELD, look_around
-from wmplay.worlds.painter import GUIDE, WAY, Painter
+from wmplay.worlds.painter import CHANCE, GUIDE, Painter
 from wmplay.worlds.painting import painting_loss
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 from wmplay.worlds.screen import PARTS
@@ -53,8 +53,8 @@ class CanvasState(NamedTuple):
     hidden float32 [B, D]: the memory; guide float32 [B, 128]: the painter's memory
     real float32 [B, 768]: the glance of the last real frame; since float32 [B, 3]: how the camera has moved since
     screen int64 [B, P]: what the parts of the screen show
-    chance float32 [B, W]: noise that changes a little with each stroke of the painter and decides in which way it goes
-    on
+    chance float32 [B, W + 1]: noise that changes a little with each stroke of the painter and decides in which way it
+    goes on
     """
 
     canvas: Tensor
@@ -159,7 +159,7 @@ class Canvas(World):
         batch, rows = context.reward.shape
         device = context.observation.device
         blank = to_float(context.observation[:, 0])
-        chance = torch.zeros(batch, WAY, device=device)
+        chance = torch.zeros(batch, CHANCE, device=device)
         state = CanvasState(
             self.map.empty(batch, device),
             torch.zeros(batch, 3, device=device),

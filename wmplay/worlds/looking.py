@@ -10,7 +10,7 @@ from torch import Tensor
 
 from wmplay.worlds.camera import Vision
 from wmplay.worlds.geometry import Map, crisp
-from wmplay.worlds.painter import BLEND, Painter, blocks, whole
+from wmplay.worlds.painter import BLEND, WAY, Painter, blocks, whole
 
 # Share of the frame that must be new before it is laid down in the map, in one stroke. Until then it is painted afresh
 # in each picture. Laid down as it came, roads were made of strips of a pixel or two, whose edges did not quite meet. Of
@@ -44,7 +44,7 @@ def look_around(
     by their probability, given only what was really seen; nothing of that is kept.
 
     paper: how maps are read and written; canvas uint8 [B, 5, N, N]: the maps themselves. pose [B, 3]; guide and wide:
-    what the painter goes by. chance [B, W]: standard normal noise that decides the way; it becomes `fresh` [B, W] with
+    what the painter goes by. chance [B, W + 1]: standard normal noise that decides the way; it becomes `fresh` with
     each stroke, and where all is known, but not while what it decided is seen and not yet laid down.
     """
     stretch, loose = vision.stretch(), vision.loose()
@@ -58,9 +58,9 @@ def look_around(
     sight = painter.sight(colour * sure, sure, fixed, wide)
     if temperature > 0.0:
         # For why there is no guide, see `painting`.
-        guide, way, blend = torch.zeros_like(guide), painter.drawn(sight, temperature * chance), BLEND
+        guide, way, blend = torch.zeros_like(guide), painter.drawn(sight, chance, temperature), BLEND
     else:
-        way, blend = torch.zeros_like(chance), 1.0
+        way, blend = torch.zeros_like(chance[:, :WAY]), 1.0
     features = painter(sight, guide, way)
     asked = blocks(~known.squeeze(1)).any(-1)  # only what nobody knows is worth a choice
     # Picture by picture: a batch's logits are larger than a processor's cache.

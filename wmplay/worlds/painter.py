@@ -21,6 +21,9 @@ from wmplay.worlds.blocks import mlp
 GUIDE = 128
 # Numbers that say in which way a picture goes on.
 WAY = 16
+# Kinds of ways, each normally distributed: bends begin seldom, and one kind would make them all a little bent. What a
+# way is drawn by: a number for each of its own, and one for its kind.
+KINDS, CHANCE = 8, WAY + 1
 # The farthest that a way is from the middle, and by how many nepers it is told more precisely than not at all. Without
 # a bound, Muon's first steps sent ways to the millions.
 FAR, PRECISE = 3.0, 3.0
@@ -98,7 +101,7 @@ class Painter(nn.Module):
         self.leave = nn.Linear(a, 4 * colours)
         deepest = math.prod(self.coarse)
         self.way = mlp((2 * deepest + GUIDE, 128, 2 * WAY))
-        self.foresee = mlp((deepest + GUIDE, 128, WAY + WAY * (WAY + 1) // 2))
+        self.foresee = mlp((deepest + GUIDE, 128, KINDS * (1 + WAY + WAY * (WAY + 1) // 2)))
         self.register_buffer("triangle", torch.tril_indices(WAY, WAY), persistent=False)
 
     def follow(self, guide: Tensor, step: Tensor, look: Tensor | None = None) -> Tensor:
@@ -143,23 +146,32 @@ class Painter(nn.Module):
 
     def unlikely(self, sight: Sight, way: Tensor) -> Tensor:
         """Nats [B] of a way [B, W], by what `drawn` makes of the same sight. Teaches nothing else."""
-        mean, whiten = self._foreseen(sight)
-        off = (whiten * (way.detach() - mean)[..., None, :]).sum(-1)  # no product that bfloat16 would round
-        return (0.5 * off.square() - whiten.diagonal(dim1=-2, dim2=-1).log()).sum(-1)
+        kinds, mean, whiten = self._foreseen(sight)
+        # No product that bfloat16 would round.
+        off = (whiten * (way.detach()[:, None] - mean)[..., None, :]).sum(-1)
+        each = whiten.diagonal(dim1=-2, dim2=-1).log().sum(-1) - 0.5 * off.square().sum(-1)
+        return -torch.logsumexp(kinds.log_softmax(-1) + each, -1)
 
-    def drawn(self, sight: Sight, chance: Tensor) -> Tensor:
-        """A way [B, W] in which it may go on, as likely as it is; which one, a standard normal chance [B, W] says."""
-        mean, whiten = self._foreseen(sight)
-        return mean + torch.linalg.solve_triangular(whiten, chance[..., None], upper=False).squeeze(-1)
+    def drawn(self, sight: Sight, chance: Tensor, temperature: float) -> Tensor:
+        """A way [B, W] in which it may go on, as likely as it is; which one, a standard normal chance [B, W + 1] says,
+        its first number the kind of way."""
+        kinds, mean, whiten = self._foreseen(sight)
+        below = torch.special.ndtr(chance[:, :1]).clamp(1e-6, 1.0 - 1e-6)
+        kind = (kinds.softmax(-1).cumsum(-1) < below).sum(-1).clamp_max(KINDS - 1)
+        everyone = torch.arange(len(kind), device=kind.device)
+        off = torch.linalg.solve_triangular(whiten[everyone, kind], temperature * chance[:, 1:, None], upper=False)
+        return mean[everyone, kind] + off.squeeze(-1)
 
-    def _foreseen(self, sight: Sight) -> tuple[Tensor, Tensor]:
-        """Ways are normally distributed: their mean [B, W], and what makes what is off it white, lower triangles
-        [B, W, W]."""
+    def _foreseen(self, sight: Sight) -> tuple[Tensor, Tensor, Tensor]:
+        """A mixture of normal distributions (Bishop 1994): the kinds' logits [B, K], their means [B, K, W], and what
+        makes what is off them white, lower triangles [B, K, W, W]."""
         known = F.layer_norm(sight.all.detach(), sight.all.shape[-1:])
-        mean, entries = self.foresee(known).float().split((WAY, len(self.triangle[0])), dim=-1)
-        whiten = entries.new_zeros(len(entries), WAY, WAY)
-        whiten[:, self.triangle[0], self.triangle[1]] = entries
-        return mean, whiten.tril(-1) + torch.diag_embed(whiten.diagonal(dim1=-2, dim2=-1).clamp(-4.0, 4.0).exp())
+        numbers = self.foresee(known).float().unflatten(-1, (KINDS, -1))
+        kinds, mean, entries = numbers.split((1, WAY, len(self.triangle[0])), dim=-1)
+        whiten = entries.new_zeros(*entries.shape[:-1], WAY, WAY)
+        whiten[..., self.triangle[0], self.triangle[1]] = entries
+        diagonal = torch.diag_embed(whiten.diagonal(dim1=-2, dim2=-1).clamp(-4.0, 4.0).exp())
+        return kinds.squeeze(-1), mean, whiten.tril(-1) + diagonal
 
     def forward(self, sight: Sight, guide: Tensor, way: Tensor) -> Tensor:
         """What colours are read from, in blocks of 2 × 2 pixels: features [B, H/2, W/2, a], for `colours_of`.
