@@ -9,6 +9,7 @@ import torch
 
 from wmplay.core.catalog import family, load
 from wmplay.core.spaces import ActionSpec, ObservationSpec
+from wmplay.worlds.canvas import Canvas
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 
 FRAME = ObservationSpec("frame", (64, 64, 3))
@@ -109,3 +110,9 @@ def fit(world: World, phase: PhaseSpec, segment: Segment, steps: int, rate: floa
         losses.append(float(loss.detach()))
     world.eval()
     return sum(losses[:5]) / 5, sum(losses[-5:]) / 5
+
+
+def tiny_canvas() -> Canvas:
+    world = Case("canvas").make()
+    assert isinstance(world, Canvas)
+    return world

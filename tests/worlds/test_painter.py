@@ -1,0 +1,193 @@
+"""The painter of a canvas: its modes, what it learns from whom, and how a dream lays new land down."""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import torch
+
+from tests.worlds.cases import pan, tiny_canvas
+from wmplay.worlds.canvas import CanvasState
+from wmplay.worlds.glances import GLANCE_SIZE
+from wmplay.worlds.looking import PICTURES_AHEAD, STROKE, look_around, odds
+from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, blocks, whole
+from wmplay.worlds.painting import mixture_loss
+
+
+def test_a_mode_is_a_whole_picture() -> None:
+    """Chosen pixel by pixel, what belongs together came apart: roads whose sides did not know of each other."""
+    torch.manual_seed(0)
+    painter = Painter(4, 8, GLANCE_SIZE, 3, 32, 32)
+    generator = torch.Generator().manual_seed(0)
+    empty = torch.zeros(16, 1, 32, 32)
+    asking = (empty.expand(-1, 3, -1, -1), empty, empty, torch.zeros(16, GUIDE), torch.zeros(16, 4, 32, 32))
+    optimiser = torch.optim.Adam(painter.parameters(), lr=1e-2)
+    for _ in range(160):  # all of one colour, or all of another, by a coin
+        answer = torch.randint(1, 3, (16,), generator=generator)
+        features, modes = painter(*asking)
+        choices = torch.stack([painter.colours_of(features, mode) for mode in range(MODES)], 1)
+        right = choices.log_softmax(-1)[torch.arange(16), ..., answer].flatten(2).sum(2)
+        loss, nll = mixture_loss(right, modes, torch.full((16,), 1024))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert float(nll.detach()) < 0.1, "0.69 nats for each pixel if each throws its own coin, 0.0007 if all throw one"
+    features, modes = painter(*asking)
+    each = torch.stack([painter.colours_of(features[0].flatten(0, 1), mode) for mode in range(MODES)])
+    shown, share = each.argmax(-1).flatten(1), modes[0].softmax(0)
+    assert all((picture == picture[0]).all() for picture in shown[share > 0.02])
+    heads = float(share[shown[:, 0] == 1].detach().sum())
+    assert 0.2 < heads < 0.8, "one of two pictures, by a coin"
+
+
+def test_weights_of_a_painter_with_one_way_to_go_on_load() -> None:
+    painter = Painter(4, 8, GLANCE_SIZE, 3, 32, 32)
+    new = ("lean", "leave", "leave_bias", "mode")
+    old = {name: value for name, value in painter.state_dict().items() if name.partition(".")[0] not in new}
+    leave = torch.nn.Conv2d(12, 16, 1)
+    painter.load_state_dict(old | {"leave.weight": leave.weight, "leave.bias": leave.bias})
+    features = torch.randn(5, 12)
+    shown = leave(torch.nn.functional.silu(features)[..., None, None]).flatten(1)
+    assert all(torch.allclose(painter.colours_of(features, m).flatten(1), shown, atol=1e-6) for m in range(MODES))
+    # And of one that knew no more of what is to be expected than its modes do.
+    with torch.no_grad():
+        painter.leave.normal_()
+    old = painter.state_dict()
+    short = {name: old[name][:MODES] for name in ("lean", "leave", "leave_bias")}
+    del old["foretells"]
+    painter.load_state_dict(old | short)
+    assert torch.allclose(painter.leave[EXPECTED], old["leave"][:MODES].mean(0))
+    assert not painter.foretells
+
+
+def test_a_painter_that_never_learned_what_is_to_be_expected_mixes_its_modes() -> None:
+    """One picture that is the mean of what all modes read off it is none of theirs."""
+    world = tiny_canvas()
+    with torch.no_grad():
+        world.vision.fixed_logit.fill_(-1.0)
+    segment = pan(2, 8)
+    state = world.begin(segment)
+    lost = state._replace(canvas=torch.zeros_like(state.canvas))
+
+    def shown() -> torch.Tensor:
+        return world.step(lost, segment.action[:, -1], 0.0)[0].frame.float()
+
+    def sharpen(which: slice | int, colour: int) -> None:
+        with torch.no_grad():
+            world.painter.leave_bias[which] = 0.0
+            world.painter.leave_bias[which].unflatten(-1, (4, -1))[..., colour] = 100.0
+
+    sharpen(slice(None), 1)
+    sharpen(EXPECTED, 2)
+    mixed = shown()
+    world.painter.foretells.fill_(True)
+    learned = shown()
+    colours = 255.0 * world.vision.palette.colours
+    middle = (slice(None), slice(None), 20, 20)
+    assert (learned[middle] - colours[2]).abs().max() < 1.0
+    assert (mixed[middle] - colours[1]).abs().max() < 1.0
+
+
+def test_what_is_to_be_expected_is_learned_from_the_led_alone() -> None:
+    """Modes of roads nobody leads to, mixed by their odds, knew less of where a driver's road goes."""
+    world = tiny_canvas()
+    segment = pan(8, 10)
+    rows = segment.observation.flatten(0, 1)
+    flat = world.encode_after(torch.cat((rows[:1], rows[:-1])), rows)
+    segment = segment._replace(encoded=flat.unflatten(0, segment.reward.shape))
+    painter = world.painter.train()
+    assert not painter.foretells
+    for unled, taught in ((2.0, list(range(MODES))), (-1.0, [*range(MODES), EXPECTED])):
+        with patch("wmplay.worlds.painting.UNLED", unled):
+            loss, metrics = world.loss(segment, "painter", torch.Generator().manual_seed(0))
+        painter.zero_grad()
+        loss.backward()
+        assert painter.leave.grad is not None
+        moved = painter.leave.grad.flatten(1).abs().amax(1) > 0.0
+        assert moved.nonzero().flatten().tolist() == taught
+        assert painter.foretells
+        assert all(torch.isfinite(value) for value in metrics.values())
+
+
+def test_dreams_are_not_led_by_those_who_wait_to_see_where_they_go() -> None:
+    """Roads went straight on because drivers did, who had nothing else to go by: 18 degrees in 100 units, not 66."""
+    world = tiny_canvas()
+    segment = pan(4, 8)
+    state = world.begin(segment)
+    state = state._replace(canvas=torch.zeros_like(state.canvas))  # nothing is known
+    led = state._replace(guide=torch.randn(state.guide.shape))
+    action = segment.action[:, -1]
+
+    def shown(state: CanvasState, temperature: float) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(8):
+            state, _, _ = world.step(state, action, temperature, generator)
+        return state.frame
+
+    assert torch.equal(shown(led, 1.0), shown(state, 1.0))
+    assert not torch.equal(shown(led, 0.0), shown(state, 0.0))
+
+
+def test_what_is_new_is_laid_down_in_broad_strokes() -> None:
+    """Laid down as it came into view, a road was made of strips of a pixel or two, whose edges did not quite meet."""
+    world = tiny_canvas()
+    with torch.no_grad():
+        world.vision.fixed_logit.fill_(-1.0)  # the frame shows the world
+    state, vision, paper = world.begin(pan(2, 8)), world.vision, world.map
+    picture = world.observe(state).movedim(-1, 1) / 255.0
+    blank = paper.empty(2, picture.device)
+    seen = paper.write(blank, torch.zeros(2, 3), vision.stretch(), picture, vision.loose(), real=True)
+    before = (seen[:, 3] > 0).sum((1, 2))
+    pose = torch.tensor([[STROKE * 64 - 2.0, 0.0, 0.0], [STROKE * 64 + 2.0, 0.0, 0.0]])
+    asking = (state.guide, vision.wide(state.real, state.since), torch.zeros(2, MODES), torch.ones(2, MODES))
+
+    def look(temperature: float) -> tuple[torch.Tensor, ...]:
+        return look_around(vision, world.painter, paper, seen, pose, *asking, temperature)
+
+    for temperature, expected in ((1.0, [False, True]), (0.0, [False, False])):
+        shown, canvas, chance = look(temperature)
+        assert chance[:, 0].bool().tolist() == expected
+        assert ((canvas[:, 3] > 0).sum((1, 2)) > before).tolist() == expected
+        assert shown[..., -2:].any(), "new land is shown, laid down or not"
+
+
+def test_a_dream_that_stands_still_does_not_change_its_mind() -> None:
+    """What is painted afresh in each picture would else change before one's eyes."""
+    world = tiny_canvas()
+    with torch.no_grad():
+        world.vision.fixed_logit.fill_(-1.0)
+    segment = pan(2, 8)
+    state, generator = world.begin(segment), torch.Generator().manual_seed(0)
+    action = segment.action[:, -1]  # an untaught memory moves nothing
+    # Some pixels at the rim are new, but too few for a stroke.
+    for canvas, decided in ((state.canvas, True), (torch.zeros_like(state.canvas), False)):
+        before = state._replace(canvas=canvas)
+        after, _, _ = world.step(before, action, 1.0, generator)
+        assert torch.equal(after.chance, before.chance) is decided
+
+
+def test_blocks_and_whole_undo_each_other() -> None:
+    """Else colours land on their neighbours' pixels."""
+    picture = torch.arange(2 * 4 * 6).view(2, 4, 6)
+    assert torch.equal(whole(blocks(picture)[..., None]).squeeze(1), picture)
+
+
+def test_a_mode_is_as_likely_as_to_come_up_in_one_of_the_pictures_that_it_is_held_for() -> None:
+    """Bends begin with odds of a few percent in a picture: held as likely as that, roads went straight on."""
+    shares = torch.tensor([[0.7, 0.1, 0.08, 0.12], [1.0, 0.0, 0.0, 0.0]])
+    count, generator = round(PICTURES_AHEAD), torch.Generator().manual_seed(0)
+    draws = torch.multinomial(shares[0], 4000 * count, True, generator=generator).view(4000, count)
+    found = odds(shares.log())
+    for mode in range(4):
+        came_up = (draws == mode).any(1).float().mean()
+        assert abs(found[0, mode].exp() - came_up) < 0.03
+    assert torch.isfinite(found).all() and found[1].argmax() == 0
+
+
+def test_a_mode_that_hardly_ever_came_up_is_not_drawn() -> None:
+    """In one picture of 200 there is black ground; held and raised, it came up anywhere, and a fifth of the dreams of
+    a slot of 15 minutes drowned in it."""
+    shares = torch.tensor([0.5, 0.4, 0.095, 0.005])
+    found = odds(shares.log().expand(100_000, -1))
+    gumbel = -torch.empty_like(found).exponential_(generator=torch.Generator().manual_seed(0)).log()
+    assert (found + gumbel).argmax(1).unique().tolist() == [0, 1, 2]
