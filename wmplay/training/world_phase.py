@@ -321,10 +321,16 @@ class WorldPhase(Phase):
             self._optimiser.state[parameter][field] = here
 
     def _fits(self, tensors: Mapping[str, Tensor]) -> bool:
-        """Whether a state's tensors are about these parameters: those of an older version may have had other shapes."""
-        told = ((name.removeprefix("guard ").partition(".")[0], value.shape) for name, value in tensors.items())
+        """Whether a state's tensors are about these parameters, each and no others: those of an older version may have
+        had other shapes, or been fewer."""
+        told = [(name.removeprefix("guard ").partition(".")[0], value.shape) for name, value in tensors.items()]
         shapes = {str(index): parameter.shape for index, parameter in enumerate(self._parameters)}
-        return all(shapes.get(index) == shape for index, shape in told if index.isdigit() and shape)
+        guarded = {index for name in tensors if (index := name.removeprefix("guard ")).isdigit()}
+        # Numbers of no dimension are an optimiser's count of steps, whatever the parameter. States without a guard are
+        # older still.
+        return guarded in (set(), set(shapes)) and all(
+            shapes.get(index) == shape for index, shape in told if index.isdigit() and shape
+        )
 
     def finish(self) -> None:
         self._world.eval().requires_grad_(False)
