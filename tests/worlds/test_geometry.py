@@ -7,7 +7,6 @@ import math
 import torch
 import torch.nn.functional as F
 
-from wmplay.worlds.camera import Vision
 from wmplay.worlds.geometry import Map, align, compose, crisp, journey, sample, seen_from
 from wmplay.worlds.looking import CRISP
 from wmplay.worlds.palette import Palette
@@ -52,19 +51,6 @@ def test_alignment_without_anything_to_hold_on_to_keeps_the_guess() -> None:
     plain = torch.full((2, 3, 64, 64), 0.5)
     guess = torch.tensor([[1.0, -2.0, 0.1], [0.0, 0.0, 0.0]])
     assert torch.allclose(align(plain, plain, guess, STRETCH, torch.ones(1, 1, 64, 64)), guess)
-
-
-def test_motions_that_were_added_up_are_made_exact_unless_that_leads_far_away() -> None:
-    """A painter that was shown land a pixel from where it lies learned to paint ragged edges."""
-    vision = Vision(8, 4, 64, 64)
-    with torch.no_grad():
-        vision.fixed_logit.fill_(-1.0)
-        vision.log_stretch.fill_(math.log(1.25) / 3.0)
-    before, true = _landscape(1), torch.tensor([[9.0, -14.0, 0.2]])
-    after = sample(before, seen_from(true, STRETCH, 64, 64))
-    near, far = true + torch.tensor([[0.7, -0.5, 0.02]]), true + torch.tensor([[3.5, 0.0, 0.0]])
-    assert (vision.exact_motion(before, after, near) - true)[0, :2].abs().max() < 0.1
-    assert torch.equal(vision.exact_motion(before, after, far), far)
 
 
 def test_what_was_written_is_read_from_another_place_across_the_wrap() -> None:

@@ -1,178 +1,112 @@
-"""The painter of a canvas: what it sees and learns, the ways in which a dream goes on, and how it is laid down."""
+"""The painter of a canvas: its modes, what it learns from whom, and how a dream lays new land down."""
 
 from __future__ import annotations
 
 from unittest.mock import patch
 
 import torch
-import torch.nn.functional as F
 
 from tests.worlds.cases import pan, tiny_canvas
 from wmplay.worlds.canvas import CanvasState
 from wmplay.worlds.glances import GLANCE_SIZE
-from wmplay.worlds.looking import STROKE, look_around
-from wmplay.worlds.painter import CHANCE, GUIDE, KINDS, USUAL, WAY, Painter, Sight, blocks, whole
-from wmplay.worlds.protocol import Segment
+from wmplay.worlds.looking import PICTURES_AHEAD, STROKE, look_around, odds
+from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, blocks, whole
+from wmplay.worlds.painting import mixture_loss
 
 
-def asked(batch: int, side: int = 32) -> tuple[torch.Tensor, ...]:
-    """Colour, known, fixed and wide view where nothing at all is known."""
-    empty = torch.zeros(batch, 1, side, side)
-    return empty.expand(-1, 3, -1, -1), empty, empty, torch.zeros(batch, 4, 32, 32)
-
-
-def lesson(world_seed: int = 0) -> Segment:
-    world = tiny_canvas()
-    segment = pan(8, 10, seed=world_seed)
-    rows = segment.observation.flatten(0, 1)
-    flat = world.encode_after(torch.cat((rows[:1], rows[:-1])), rows)
-    return segment._replace(encoded=flat.unflatten(0, segment.reward.shape))
-
-
-def test_a_painter_sees_shades_that_are_next_to_the_same() -> None:
-    """CarRacing's road is tiled in shades a hundredth apart; unseen, each pixel ahead was a guess among three."""
-    torch.manual_seed(0)
-    painter = Painter(3, 8, GLANCE_SIZE, 3, 32, 32)
-    shades = torch.tensor([0.392, 0.402, 0.412])
-    generator = torch.Generator().manual_seed(0)
-    known = torch.zeros(16, 1, 32, 32)
-    known[:, :, 16:] = 1.0
-    nothing = (torch.zeros(16, GUIDE), torch.zeros(16, WAY))
-    optimiser = torch.optim.Adam(painter.parameters(), lr=3e-3)
-    for _ in range(150):  # what lies ahead is of the same shade
-        answer = torch.randint(3, (16,), generator=generator)
-        colour = shades[answer][:, None, None, None] * known.expand(-1, 3, -1, -1)
-        sight = painter.sight(colour, known, torch.zeros_like(known), torch.zeros(16, 4, 32, 32))
-        logits = whole(painter.colours_of(painter(sight, *nothing)))
-        loss = F.cross_entropy(logits, answer[:, None, None].expand(-1, 32, 32))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    assert float(loss.detach()) < 0.3, "1.1 nats if it guesses"
-
-
-def test_a_way_is_a_whole_picture() -> None:
+def test_a_mode_is_a_whole_picture() -> None:
     """Chosen pixel by pixel, what belongs together came apart: roads whose sides did not know of each other."""
     torch.manual_seed(0)
     painter = Painter(4, 8, GLANCE_SIZE, 3, 32, 32)
     generator = torch.Generator().manual_seed(0)
-    optimiser = torch.optim.Adam(painter.parameters(), lr=2e-3)
-
-    def shown(way: torch.Tensor) -> torch.Tensor:
-        sight = painter.sight(*asked(len(way)))
-        return whole(painter.colours_of(painter(sight, torch.zeros(len(way), GUIDE), way)))
-
-    def came(batch: int) -> torch.Tensor:
-        """One colour up to a column, another from there on: int64 [B, 32, 32]."""
-        edge = torch.randint(4, 29, (batch, 1, 1), generator=generator)
-        return 1 + (torch.arange(32) >= edge).long().expand(-1, 32, -1)
-
-    for _ in range(200):
-        answer = came(16)
-        picture, fixed = 0.3 * answer[:, None].float().expand(-1, 3, -1, -1), torch.zeros(16, 1, 32, 32)
-        way, nats = painter.taught(painter.sight(*asked(16)), picture, fixed, torch.randn(16, WAY, generator=generator))
-        nll = F.cross_entropy(shown(way), answer)
-        foreseen = painter.unlikely(painter.sight(*asked(16)), way).mean()
+    empty = torch.zeros(16, 1, 32, 32)
+    asking = (empty.expand(-1, 3, -1, -1), empty, empty, torch.zeros(16, GUIDE), torch.zeros(16, 4, 32, 32))
+    optimiser = torch.optim.Adam(painter.parameters(), lr=1e-2)
+    for _ in range(160):  # all of one colour, or all of another, by a coin
+        answer = torch.randint(1, 3, (16,), generator=generator)
+        features, modes = painter(*asking)
+        choices = torch.stack([painter.colours_of(features, mode) for mode in range(MODES)], 1)
+        right = choices.log_softmax(-1)[torch.arange(16), ..., answer].flatten(2).sum(2)
+        loss, nll = mixture_loss(right, modes, torch.full((16,), 1024))
         optimiser.zero_grad()
-        (nll + nats.mean() / 1024 + 0.1 * foreseen / WAY).backward()
+        loss.backward()
         optimiser.step()
-    assert float(nll.detach()) < 0.2, "0.5 nats for each pixel by itself"
-    colours = shown(painter.drawn(painter.sight(*asked(64)), torch.randn(64, CHANCE, generator=generator), 1.0)).argmax(
-        1
-    )
-    right = (colours == colours.mode(1).values[:, None]).float().mean((1, 2))
-    assert float(right.mean()) > 0.95, "its edge is at one column in all rows"
-    assert float((colours == 1).float().mean((1, 2)).std()) > 0.1, "which is another one in each way"
+    assert float(nll.detach()) < 0.1, "0.69 nats for each pixel if each throws its own coin, 0.0007 if all throw one"
+    features, modes = painter(*asking)
+    each = torch.stack([painter.colours_of(features[0].flatten(0, 1), mode) for mode in range(MODES)])
+    shown, share = each.argmax(-1).flatten(1), modes[0].softmax(0)
+    assert all((picture == picture[0]).all() for picture in shown[share > 0.02])
+    heads = float(share[shown[:, 0] == 1].detach().sum())
+    assert 0.2 < heads < 0.8, "one of two pictures, by a coin"
 
 
-def test_what_hardly_ever_happens_is_not_dreamed() -> None:
-    """Dreams were overgrown with roads out of nowhere: drawn with each stroke, what is rare comes soon."""
+def test_weights_of_a_painter_with_one_way_to_go_on_load() -> None:
     painter = Painter(4, 8, GLANCE_SIZE, 3, 32, 32)
-    sight = painter.sight(*asked(64))
-    chance = torch.randn(64, CHANCE, generator=torch.Generator().manual_seed(0))
-    standard = (torch.zeros(64, KINDS), torch.zeros(64, KINDS, WAY), torch.eye(WAY).expand(64, KINDS, -1, -1))
-    with patch.object(Painter, "_foreseen", return_value=standard):
-        drawn = painter.drawn(sight, chance, 1.0)
-        assert torch.equal(painter.drawn(sight, chance, 0.1), 0.1 * chance[:, 1:])
-    assert drawn.norm(dim=1).max() < USUAL + 1e-5 < chance[:, 1:].norm(dim=1).mean()
-
-
-def test_weights_from_before_there_were_ways_paint_what_is_to_be_expected() -> None:
-    painter = Painter(4, 8, GLANCE_SIZE, 3, 32, 32)
-    new = ("leave.", "way.", "foresee.")
-    now = {name: value.clone() for name, value in painter.state_dict().items() if not name.startswith(new)}
-    now["enter.weight"] = torch.cat((now["enter.weight"][:, :12], now["enter.weight"][:, 36:]), 1)
-    now["lead.0.weight"] = now["lead.0.weight"][:, :-WAY]
-    heads = {
-        name: torch.randn(9, *shape) for name, shape in (("lean", (12,)), ("leave", (12, 16)), ("leave_bias", (16,)))
-    }
-    last = now["up.2.mix.bias"]
-
-    def loaded(**old: torch.Tensor) -> Painter:
-        painter.load_state_dict({**now, **old})
-        return painter
-
-    painter = loaded(**heads, foretells=torch.tensor(True), **{"mode.0.weight": torch.zeros(1)})
-    assert torch.equal(painter.leave.weight, heads["leave"][8].t()) and torch.equal(
-        painter.leave.bias, heads["leave_bias"][8]
-    )
-    assert torch.allclose(painter.up[2].mix.bias, last + heads["lean"][8])
-    sight = painter.sight(*asked(2))
-    shown = [painter(sight, torch.zeros(2, GUIDE), way) for way in (torch.zeros(2, WAY), torch.ones(2, WAY))]
-    assert torch.equal(*shown)
-    painter = loaded(**{name: head[:8] for name, head in heads.items()})
-    assert torch.allclose(painter.leave.weight, heads["leave"][:8].mean(0).t())
-    single = torch.randn(16, 12, 1, 1)
-    painter = loaded(**{"leave.weight": single, "leave.bias": torch.zeros(16)})
-    assert torch.equal(painter.leave.weight, single.flatten(1)) and torch.equal(painter.up[2].mix.bias, last)
-
-
-def test_each_lesson_teaches_what_is_to_be_expected_and_a_way() -> None:
-    """Led by somebody's driving a way would tell nothing, and nobody's dream is led."""
-    world, segment = tiny_canvas(), lesson()
-    painter = world.painter.train()
-    painted = []
-    forward = Painter.forward
-
-    def noting(painter: Painter, sight: Sight, guide: torch.Tensor, way: torch.Tensor) -> torch.Tensor:
-        painted.append((bool(guide.any()), bool(way.any())))
-        return forward(painter, sight, guide, way)
-
-    with patch.object(Painter, "forward", noting), patch("wmplay.worlds.painting.OWN", 0.0):
-        loss, metrics = world.loss(segment, "painter", torch.Generator().manual_seed(0))
-    loss.backward()
-    assert painted == [(True, False), (False, True)]
-    taught = {name.partition(".")[0] for name, p in painter.named_parameters() if p.grad is not None and p.grad.any()}
-    assert taught == {name.partition(".")[0] for name, _ in painter.named_parameters()}
-    assert all(torch.isfinite(value) for value in metrics.values())
-
-
-def test_some_lessons_go_on_from_the_painters_own_work() -> None:
-    """Learning to go on from real pictures alone, dreams went on from their own ragged roads straight on."""
-    world, segment = tiny_canvas(), lesson()
+    new = ("lean", "leave", "leave_bias", "mode")
+    old = {name: value for name, value in painter.state_dict().items() if name.partition(".")[0] not in new}
+    leave = torch.nn.Conv2d(12, 16, 1)
+    painter.load_state_dict(old | {"leave.weight": leave.weight, "leave.bias": leave.bias})
+    features = torch.randn(5, 12)
+    shown = leave(torch.nn.functional.silu(features)[..., None, None]).flatten(1)
+    assert all(torch.allclose(painter.colours_of(features, m).flatten(1), shown, atol=1e-6) for m in range(MODES))
+    # And of one that knew no more of what is to be expected than its modes do.
     with torch.no_grad():
-        world.vision.fixed_logit.fill_(-1.0)  # the frame shows the world
-    palette = world.vision.palette
-    palette.colours.copy_(torch.linspace(2.0, 3.0, len(palette.colours))[:, None].expand(-1, 3))  # none is of the game
-    seen: list[tuple[str, list[bool]]] = []
-    sight, forward = Painter.sight, Painter.forward
+        painter.leave.normal_()
+    old = painter.state_dict()
+    short = {name: old[name][:MODES] for name in ("lean", "leave", "leave_bias")}
+    del old["foretells"]
+    painter.load_state_dict(old | short)
+    assert torch.allclose(painter.leave[EXPECTED], old["leave"][:MODES].mean(0))
+    assert not painter.foretells
 
-    def seeing(painter: Painter, colour: torch.Tensor, *more: torch.Tensor) -> Sight:
-        seen.append(("sees", (colour > 1.5).flatten(1).any(1).tolist()))
-        return sight(painter, colour, *more)
 
-    def painting(painter: Painter, sight: Sight, guide: torch.Tensor, way: torch.Tensor) -> torch.Tensor:
-        seen.append(("led" if guide.any() else "in a way", [True] * len(guide)))
-        return forward(painter, sight, guide, way)
+def test_a_painter_that_never_learned_what_is_to_be_expected_mixes_its_modes() -> None:
+    """One picture that is the mean of what all modes read off it is none of theirs."""
+    world = tiny_canvas()
+    with torch.no_grad():
+        world.vision.fixed_logit.fill_(-1.0)
+    segment = pan(2, 8)
+    state = world.begin(segment)
+    lost = state._replace(canvas=torch.zeros_like(state.canvas))
 
-    patched = (patch.object(Painter, "sight", seeing), patch.object(Painter, "forward", painting))
-    with patched[0], patched[1], patch("wmplay.worlds.painting.OWN", 0.5):
-        world.loss(segment, "painter", torch.Generator().manual_seed(0))
-    did, which = zip(*seen, strict=True)
-    # What is to be expected is learned from real pictures alone: temperature 0 goes on from no others.
-    assert did == ("sees", "led", "in a way", "sees", "in a way")
-    assert [len(pictures) for pictures in which] == [8, 8, 4, 4, 8]
-    assert not any(which[0]) and sum(which[3]) >= 3, "but where nothing was known, or nothing new"
+    def shown() -> torch.Tensor:
+        return world.step(lost, segment.action[:, -1], 0.0)[0].frame.float()
+
+    def sharpen(which: slice | int, colour: int) -> None:
+        with torch.no_grad():
+            world.painter.leave_bias[which] = 0.0
+            world.painter.leave_bias[which].unflatten(-1, (4, -1))[..., colour] = 100.0
+
+    sharpen(slice(None), 1)
+    sharpen(EXPECTED, 2)
+    mixed = shown()
+    world.painter.foretells.fill_(True)
+    learned = shown()
+    colours = 255.0 * world.vision.palette.colours
+    middle = (slice(None), slice(None), 20, 20)
+    assert (learned[middle] - colours[2]).abs().max() < 1.0
+    assert (mixed[middle] - colours[1]).abs().max() < 1.0
+
+
+def test_what_is_to_be_expected_is_learned_from_the_led_alone() -> None:
+    """Modes of roads nobody leads to, mixed by their odds, knew less of where a driver's road goes."""
+    world = tiny_canvas()
+    segment = pan(8, 10)
+    rows = segment.observation.flatten(0, 1)
+    flat = world.encode_after(torch.cat((rows[:1], rows[:-1])), rows)
+    segment = segment._replace(encoded=flat.unflatten(0, segment.reward.shape))
+    painter = world.painter.train()
+    assert not painter.foretells
+    for unled, taught in ((2.0, list(range(MODES))), (-1.0, [*range(MODES), EXPECTED])):
+        with patch("wmplay.worlds.painting.UNLED", unled):
+            loss, metrics = world.loss(segment, "painter", torch.Generator().manual_seed(0))
+        painter.zero_grad()
+        loss.backward()
+        assert painter.leave.grad is not None
+        moved = painter.leave.grad.flatten(1).abs().amax(1) > 0.0
+        assert moved.nonzero().flatten().tolist() == taught
+        assert painter.foretells
+        assert all(torch.isfinite(value) for value in metrics.values())
 
 
 def test_dreams_are_not_led_by_those_who_wait_to_see_where_they_go() -> None:
@@ -205,7 +139,7 @@ def test_what_is_new_is_laid_down_in_broad_strokes() -> None:
     seen = paper.write(blank, torch.zeros(2, 3), vision.stretch(), picture, vision.loose(), real=True)
     before = (seen[:, 3] > 0).sum((1, 2))
     pose = torch.tensor([[STROKE * 64 - 2.0, 0.0, 0.0], [STROKE * 64 + 2.0, 0.0, 0.0]])
-    asking = (state.guide, vision.wide(state.real, state.since), torch.zeros(2, CHANCE), torch.ones(2, CHANCE))
+    asking = (state.guide, vision.wide(state.real, state.since), torch.zeros(2, MODES), torch.ones(2, MODES))
 
     def look(temperature: float) -> tuple[torch.Tensor, ...]:
         return look_around(vision, world.painter, paper, seen, pose, *asking, temperature)
@@ -236,3 +170,24 @@ def test_blocks_and_whole_undo_each_other() -> None:
     """Else colours land on their neighbours' pixels."""
     picture = torch.arange(2 * 4 * 6).view(2, 4, 6)
     assert torch.equal(whole(blocks(picture)[..., None]).squeeze(1), picture)
+
+
+def test_a_mode_is_as_likely_as_to_come_up_in_one_of_the_pictures_that_it_is_held_for() -> None:
+    """Bends begin with odds of a few percent in a picture: held as likely as that, roads went straight on."""
+    shares = torch.tensor([[0.7, 0.1, 0.08, 0.12], [1.0, 0.0, 0.0, 0.0]])
+    count, generator = round(PICTURES_AHEAD), torch.Generator().manual_seed(0)
+    draws = torch.multinomial(shares[0], 4000 * count, True, generator=generator).view(4000, count)
+    found = odds(shares.log())
+    for mode in range(4):
+        came_up = (draws == mode).any(1).float().mean()
+        assert abs(found[0, mode].exp() - came_up) < 0.03
+    assert torch.isfinite(found).all() and found[1].argmax() == 0
+
+
+def test_a_mode_that_hardly_ever_came_up_is_not_drawn() -> None:
+    """In one picture of 200 there is black ground; held and raised, it came up anywhere, and a fifth of the dreams of
+    a slot of 15 minutes drowned in it."""
+    shares = torch.tensor([0.5, 0.4, 0.095, 0.005])
+    found = odds(shares.log().expand(100_000, -1))
+    gumbel = -torch.empty_like(found).exponential_(generator=torch.Generator().manual_seed(0)).log()
+    assert (found + gumbel).argmax(1).unique().tolist() == [0, 1, 2]

@@ -20,9 +20,6 @@ from wmplay.worlds.screen import Screen
 
 # Typical motion in one step: pixels along x and y, radians. Only sets the scale of the first guesses.
 MOTION_SCALE = (3.0, 3.0, 0.15)
-# How far off motions may be that are added up, along x and y and in radians. After 10 steps of CarRacing they were off
-# by 0.3 units and 0.4 degrees (median; one in ten by 0.6 and 1.4): a pixel, where a road leaves the frame.
-ADDED_UP = (3.0, 3.0, 0.06)
 # How much its neighbours say of a pixel that may as well be of the screen as of the world.
 UNDECIDED = 24.0
 # How sure of a pixel the mask may get, in logits, so that what a camera that was not yet understood made of it can be
@@ -72,20 +69,12 @@ class Vision(nn.Module):
         """Camera motion [B, 3] between pictures [B, 3, H, W]: length and radians, in the camera's directions."""
         return self.pair(torch.cat((before, after), dim=1) - 0.4).float() * self.scale
 
-    def exact_motion(self, before: Tensor, after: Tensor, rough: Tensor | None = None) -> Tensor:
-        """`motion`, and then the pictures laid over each other as well as they can be. No gradient.
-
-        rough [B, 3]: what to begin with instead, where they are many steps apart and the motions between them add up
-        to it; what would end far from it, because the pictures hardly overlap, stays as it is.
-        """
+    def exact_motion(self, before: Tensor, after: Tensor) -> Tensor:
+        """`motion`, and then the pictures laid over each other as well as they can be. No gradient."""
         with torch.no_grad():
-            guess = self.motion(before, after) if rough is None else rough
+            rough = self.motion(before, after)
             with full_precision(before):
-                exact = align(before.float(), after.float(), guess, self.stretch(), self.loose())
-            if rough is None:
-                return exact
-            near = ((exact - rough).abs() < exact.new_tensor(ADDED_UP)).all(1, keepdim=True)
-            return torch.where(near, exact, rough)
+                return align(before.float(), after.float(), rough, self.stretch(), self.loose())
 
     def loose(self) -> Tensor:
         """1 where a pixel shows the world and 0 where it belongs to the screen, [1, 1, H, W]."""

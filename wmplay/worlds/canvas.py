@@ -7,7 +7,7 @@ move, look at the map, paint what is new, write it into the map. What was seen s
 space: Fraccaro et al. 2018, arXiv 1804.09401; learning motion by making the second picture from the first: Zhou et al.
 2017, arXiv 1704.07813).
 
-Shapes: B batch, T time, H W frame, N side of the map, Z sprite code, P parts of the screen, W way, D hidden.
+Shapes: B batch, T time, H W frame, N side of the map, Z sprite code, P parts of the screen, M modes, D hidden.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from wmplay.worlds.canvas_memory import LOOK, CanvasMemory
 from wmplay.worlds.geometry import Map, compose
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned
 from wmplay.worlds.looking import HELD, look_around
-from wmplay.worlds.painter import CHANCE, GUIDE, Painter
+from wmplay.worlds.painter import GUIDE, MODES, Painter
 from wmplay.worlds.painting import painting_loss
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 from wmplay.worlds.screen import PARTS
@@ -53,8 +53,8 @@ class CanvasState(NamedTuple):
     hidden float32 [B, D]: the memory; guide float32 [B, 128]: the painter's memory
     real float32 [B, 768]: the glance of the last real frame; since float32 [B, 3]: how the camera has moved since
     screen int64 [B, P]: what the parts of the screen show
-    chance float32 [B, W + 1]: noise that changes a little with each stroke of the painter and decides in which way it
-    goes on
+    chance float32 [B, M]: noise that changes a little with each stroke of the painter and decides in which of its modes
+    it goes on
     """
 
     canvas: Tensor
@@ -159,7 +159,7 @@ class Canvas(World):
         batch, rows = context.reward.shape
         device = context.observation.device
         blank = to_float(context.observation[:, 0])
-        chance = torch.zeros(batch, CHANCE, device=device)
+        chance = torch.zeros(batch, MODES, device=device)
         state = CanvasState(
             self.map.empty(batch, device),
             torch.zeros(batch, 3, device=device),

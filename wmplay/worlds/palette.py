@@ -59,11 +59,6 @@ class Palette(nn.Module):
         """Index int64 [N] of the colour nearest each pixel [N, 3]."""
         return nearest(self.colours, pixels)
 
-    def shown(self, logits: Tensor, blend: float) -> Tensor:
-        """The likeliest colours [..., 3] by logits [..., K], with something of others that are nearer than `blend`; at
-        1 all are mixed by their probability."""
-        return (logits.float() / blend).softmax(-1) @ self.colours
-
     @torch.no_grad()
     def learn(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """Move the colours towards pixels [N, 3]; returns their mean squared distance."""
