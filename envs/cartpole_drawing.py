@@ -14,7 +14,7 @@ UNIT = 64 / 6.2  # pixels of one unit of x; the cart fits into the picture up to
 _TRACK_Y, CART_Y, PIVOT_Y = 54.0, 47.5, 45.0
 CART_HALF, _WHEEL_OFFSET, _WHEEL_RADIUS = (6.0, 3.25), 3.6, 2.2
 POLE_LENGTH, POLE_RADIUS, _PIVOT_RADIUS = 26.0, 1.7, 1.1
-_FAR = 100.0  # units of x, as far as carts go: the square of a dream's that runs away has no float32
+_FAR = 1e6  # units or radians, as far as a dream may run away: much beyond it squares of float32 overflow
 _BATCH = 32  # frames drawn together: few enough for the work arrays to stay in the cache
 
 
@@ -94,8 +94,8 @@ def draw_state(states: NDArray[np.floating], size: int = 64) -> NDArray[np.uint8
     Any state can be drawn, also one the game would have ended at: a cart may leave the picture, a pole hang down.
     Values that are not finite are drawn as 0.
     """
-    flat = np.nan_to_num(np.asarray(states, dtype=np.float32).reshape(-1, 4), posinf=0.0, neginf=0.0)
-    flat[:, 0] = flat[:, 0].clip(-_FAR, _FAR)
+    finite = np.nan_to_num(np.asarray(states, dtype=np.float64).reshape(-1, 4), posinf=0.0, neginf=0.0)
+    flat = finite.clip(-_FAR, _FAR).astype(np.float32)
     frames = np.empty((len(flat), size, size, 3), dtype=np.uint8)
     for start in range(0, len(flat), _BATCH):
         frames[start : start + _BATCH] = _paint(flat[start : start + _BATCH], size)

@@ -73,7 +73,7 @@ def test_edges_are_smooth() -> None:
 
 
 @pytest.mark.parametrize(
-    "state", [[9.0, 0, 0, 0], [0, 0, 3.1, 0], [0, 0, -40.0, 0], [1e25, 0, -1e30, 0], [np.nan, np.inf, np.nan, 0]]
+    "state", [[9.0, 0, 0, 0], [0, 0, 3.1, 0], [0, 0, -40.0, 0], [1e25, 0, 1e300, 0], [np.nan, np.inf, np.nan, 0]]
 )
 def test_any_state_can_be_drawn(state: list[float]) -> None:
     """A dream may wander where the game never goes; its picture must not crash."""
