@@ -35,6 +35,27 @@ def test_one_bad_moment_does_not_decide(monkeypatch: pytest.MonkeyPatch) -> None
     assert asked.count(PLAIN) == 1  # far behind: no need to look again
 
 
+def test_a_run_of_bad_moments_does_not_decide_either() -> None:
+    """Others want the machine for seconds, as long as three trials take."""
+    asked: list[Precision] = []
+
+    def seconds(tried: Precision) -> float:
+        asked.append(tried)
+        if tried == OTHER:
+            return 1.2 if asked.count(OTHER) <= 3 else 0.9
+        return {PLAIN: 2.0, ROUNDED: 1.05}[tried]
+
+    assert fastest(resolve("cpu"), "some work", seconds, (PLAIN, OTHER, ROUNDED)) == OTHER
+
+
+def test_an_idle_processor_must_be_worth_a_tenth() -> None:
+    """One thread looks as fast as two in a moment in which others want the second."""
+    alone, both = (Precision(bf16=True, threads=n) for n in (1, 2))
+    for name, took, chosen in (("near", 0.95, both), ("far", 0.8, alone)):
+        speeds = {Precision(threads=2): 2.0, alone: took, both: 1.0}
+        assert fastest(resolve("cpu"), name, speeds.__getitem__, tuple(speeds)) == chosen
+
+
 def test_it_is_measured_once(home: Path) -> None:
     """Every start of a training would cost seconds."""
     calls: list[Precision] = []
