@@ -7,10 +7,11 @@ from unittest.mock import patch
 import torch
 
 from tests.worlds.cases import pan, tiny_canvas
+from wmplay.bench.plain_frames import plain_part
 from wmplay.worlds.canvas import CanvasState
 from wmplay.worlds.glances import GLANCE_SIZE
 from wmplay.worlds.looking import PICTURES_AHEAD, STROKE, look_around, odds
-from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, blocks, whole
+from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, Up, blocks, whole
 from wmplay.worlds.painting import mixture_loss
 
 
@@ -38,6 +39,27 @@ def test_a_mode_is_a_whole_picture() -> None:
     assert all((picture == picture[0]).all() for picture in shown[share > 0.02])
     heads = float(share[shown[:, 0] == 1].detach().sum())
     assert 0.2 < heads < 0.8, "one of two pictures, by a coin"
+
+
+def test_the_way_up_is_the_convolution_of_a_larger_picture() -> None:
+    """Also at the picture's rim, in what it teaches, and after the weights have changed."""
+    torch.manual_seed(0)
+    ours = Up(6, 4, 5)
+    plain = plain_part(ours)
+    assert plain is not None
+    small, skip = torch.randn(2, 6, 3, 5, requires_grad=True), torch.randn(2, 4, 6, 10, requires_grad=True)
+    taught = (small, skip, ours.mix.weight, ours.mix.bias)
+    found = []
+    for layer in (ours, plain):
+        up = layer(small, skip)
+        found.append((up, *torch.autograd.grad(up.square().sum(), taught)))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+    ours.eval()
+    for _ in range(2):
+        with torch.no_grad():
+            torch.testing.assert_close(ours(small, skip), plain(small, skip), atol=1e-5, rtol=1e-4)
+            ours.mix.weight.mul_(2.0)
 
 
 def test_weights_of_a_painter_with_one_way_to_go_on_load() -> None:

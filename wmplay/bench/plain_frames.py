@@ -1,4 +1,5 @@
-"""Parts of recurrent worlds as one first writes them in torch: the plain side of `frame_nets`, `memory`, `recurrent`.
+"""Parts of worlds as one first writes them in torch: the plain side of `frame_nets`, `memory`, `painter`,
+`recurrent`.
 
 Each holds the very layers of the part it stands for, so the weights are the same and so is the function.
 """
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from wmplay.worlds.frame_nets import PATCH, ChannelNorm, FrameDecoder, FrameEncoder
 from wmplay.worlds.memory import Memory
+from wmplay.worlds.painter import Up
 from wmplay.worlds.recurrent import BlockGru, Dense
 
 
@@ -82,13 +84,22 @@ class PlainMemory(Memory):
         return torch.sigmoid(leave) * torch.tanh(after), after
 
 
+class PlainUp(Up):
+    """The painter's way up with the picture at twice its size made and laid beside the skip."""
+
+    def forward(self, x: Tensor, skip: Tensor, bend: bool = True) -> Tensor:
+        wide = F.interpolate(x, scale_factor=2.0, mode="nearest")
+        mixed = cast(Tensor, self.mix(torch.cat((wide, skip), dim=1)))
+        return F.silu(mixed) if bend else mixed
+
+
 def plain_part(module: nn.Module) -> nn.Module | None:
     """The plain version of a part, or None where the part is plain already."""
     if isinstance(module, FrameEncoder):
         return PlainEncoder(module)
     if isinstance(module, FrameDecoder):
         return PlainDecoder(module)
-    for ours, plain in ((Dense, PlainDense), (BlockGru, PlainGru), (Memory, PlainMemory)):
+    for ours, plain in ((Dense, PlainDense), (BlockGru, PlainGru), (Memory, PlainMemory), (Up, PlainUp)):
         if type(module) is ours:
             other = plain.__new__(plain)
             other.__dict__.update(module.__dict__)

@@ -7,13 +7,15 @@ Oord et al. 2016); the U-Net is Ronneberger et al. 2015 with the convolutions of
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.worlds.blocks import mlp
+from wmplay.worlds.kept import Kept
+from wmplay.worlds.strided import doubled_weight
 
 # Size of the guide, the painter's memory of where it was led.
 GUIDE = 128
@@ -34,15 +36,35 @@ class _Down(nn.Module):
         return x + F.silu(self.mix(x))
 
 
-class _Up(nn.Module):
+class Up(nn.Module):
+    """A 3 × 3 convolution of a picture at twice its size, every pixel shown four times, and of a `skip` beside it.
+
+    The picture of twice the size is never made: a transposed convolution does the same in four of nine products. On one
+    thread the finest layer takes 0.6 to 0.7 of the time so, in dreams and in training (float32 and bfloat16, AMX).
+    """
+
     def __init__(self, before: int, skip: int, after: int) -> None:
         super().__init__()
         self.mix = nn.Conv2d(before + skip, after, 3, 1, 1)
+        self.split = (before, skip)
+        self.kept = Kept()
 
     def forward(self, x: Tensor, skip: Tensor, bend: bool = True) -> Tensor:
-        wide = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        mixed = self.mix(torch.cat((wide, skip), dim=1))
+        """[B, before, H, W] and [B, skip, 2H, 2W] -> [B, after, 2H, 2W]"""
+        parts = self.kept.of((self.mix.weight,), self._parts) if self.kept.usable() else self._parts()
+        mixed = F.conv_transpose2d(x, parts.doubled, None, 2, 1) + F.conv2d(skip, parts.beside, self.mix.bias, 1, 1)
         return F.silu(mixed) if bend else mixed
+
+    def _parts(self) -> _Parts:
+        small, beside = self.mix.weight.split(self.split, dim=1)
+        return _Parts(doubled_weight(small), beside)
+
+
+class _Parts(NamedTuple):
+    """Weights of an `Up`: of a transposed convolution [before, after, 4, 4], and of the skip's [after, skip, 3, 3]."""
+
+    doubled: Tensor
+    beside: Tensor
 
 
 class Painter(nn.Module):
@@ -70,7 +92,7 @@ class Painter(nn.Module):
         self.lead = mlp((2 * GUIDE, 192, math.prod(self.coarse)))
         self.enter = nn.Conv2d(20, a, 3, 1, 1)
         self.down = nn.ModuleList((_Down(a, b), _Down(b, b), _Down(b, b)))
-        self.up = nn.ModuleList((_Up(b, b, b), _Up(b, b, b), _Up(b, a, a)))
+        self.up = nn.ModuleList((Up(b, b, b), Up(b, b, b), Up(b, a, a)))
         # Of each mode, and EXPECTED: what it adds to the last layer's features before they bend, and how it reads
         # colours off them.
         self.lean = nn.Parameter(torch.randn(MODES + 1, a))

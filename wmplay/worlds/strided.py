@@ -8,9 +8,11 @@ Shapes: N frames, H W C frame, P side of a patch; a patched picture is [N, H/P, 
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 # Types that hold a pixel's bytes as fewer, larger pieces, by how many bytes they take.
@@ -69,6 +71,16 @@ def up_patched_weight(weight: Tensor) -> Tensor:
     takes = (tap == torch.arange(6)[:, None]).to(weight)  # [6, 16]
     wide = (takes.T @ weight @ takes).view(inputs, outputs, 4, 2, 2, 4, 2, 2)
     return wide.permute(2, 5, 1, 3, 6, 0, 4, 7).reshape(16 * outputs, 4 * inputs, 2, 2)
+
+
+def doubled_weight(weight: Tensor) -> Tensor:
+    """The weight [O, C, 3, 3] of a convolution, padded by 1, of pictures at twice their size, every pixel shown four
+    times -> [C, O, 4, 4] of a transposed convolution of the pictures themselves, stride 2, padded by 1.
+
+    A pixel of the result has only 2 × 2 of the small picture's under its 3 × 3: what these share is added up.
+    """
+    shifted = (F.pad(weight, (left, 1 - left, up, 1 - up)) for left in (0, 1) for up in (0, 1))
+    return functools.reduce(torch.add, shifted).flip(2, 3).transpose(0, 1)
 
 
 class Windows(torch.autograd.Function):
