@@ -15,7 +15,7 @@ from wmplay.evaluate import similarity, truths
 from wmplay.evaluate.rollout import dream, observations, pictures
 from wmplay.evaluate.starts import Starts
 from wmplay.evaluate.statistics import mean_figure, share_figure, skill_figure
-from wmplay.worlds.protocol import World
+from wmplay.worlds.protocol import State, World
 
 HORIZONS = (1, 5, 15, 50, 200)
 # Where the curve of error by horizon has its points; pictures are only decoded there.
@@ -154,14 +154,18 @@ def measure(
     device: torch.device | str = "cpu",
     seed: int = 0,
     tick: Callable[[], None] | None = None,
+    began: State | None = None,
 ) -> tuple[Card, dict[str, list[float]]]:
-    """One regime's card: {k: figures}, and the curve {k, model, repeat, mean} of squared errors for the picture."""
+    """One regime's card: {k: figures}, and the curve {k, model, repeat, mean} of squared errors for the picture.
+
+    began: see `rollout.dream`.
+    """
     wanted = [k for k in horizons if k <= starts.horizon]
     comparison = Comparison(world, game, starts, mean, ranges)
     card: Card = {}
     curve: dict[str, list[float]] = {"k": [], "model": [], "repeat": [], "mean": []}
     boards = game.truth == "board"
-    for step in dream(world, starts, max(wanted, default=0), temperature, device, seed, tick):
+    for step in dream(world, starts, max(wanted, default=0), temperature, device, seed, tick, began):
         if not (boards or ranges is not None or step.k in wanted or step.k in CURVE):
             continue
         seen = observations(world, step.state)

@@ -17,7 +17,7 @@ from wmplay.evaluate.replay import led
 from wmplay.evaluate.rollout import begin, observations
 from wmplay.evaluate.starts import Starts
 from wmplay.evaluate.statistics import mean_figure, share_figure
-from wmplay.worlds.protocol import World
+from wmplay.worlds.protocol import State, World
 
 # A dream answers where its difference, measured along the game's, is at least this share of it: less is a fraction of a
 # grey level, which no player sees, and an untrained network's noise has a sign too.
@@ -111,17 +111,19 @@ def measure_following(
     ranges: NDArray[np.float32] | None = None,
     device: torch.device | str = "cpu",
     seed: int = 0,
+    began: State | None = None,
 ) -> dict[str, Any]:
     """The share of clear starts whose dream answers opposite actions with the game's sign, and how strongly.
 
     The game's answer is the difference of the two real pictures; the dream's has its sign where the two differences
     have a positive inner product (and it can be seen at all, see LEAST). `size`: length of the dream's difference
-    over the game's; `alike`: their cosine.
+    over the game's; `alike`: their cosine. began: see `rollout.dream`.
     """
     steps, pairs = steps_held(game), opposites(game, world.action)
     real, there = branched(game, starts, pairs, steps)
     signs, sizes, cosines = [], [], []
-    began = begin(world, starts, device, torch.Generator(device=device).manual_seed(seed))
+    if began is None:
+        began = begin(world, starts, device, torch.Generator(device=device).manual_seed(seed))
     for p, pair in enumerate(pairs):
         dreamed = []
         for wish in pair:

@@ -11,7 +11,7 @@ import torch
 from wmplay.evaluate.rollout import begin
 from wmplay.evaluate.starts import Starts
 from wmplay.evaluate.statistics import mean_figure, share_figure
-from wmplay.worlds.protocol import World
+from wmplay.worlds.protocol import State, World
 
 # An end is predicted where its probability reaches a half, as dreams end there.
 THRESHOLD = 0.5
@@ -26,18 +26,19 @@ def measure_outcomes(
     device: torch.device | str = "cpu",
     seed: int = 0,
     tick: Callable[[], None] | None = None,
+    began: State | None = None,
 ) -> dict[str, Any]:
     """Errors of reward and end when every step starts from what really happened before it.
 
-    parts: starts to walk along; those drawn from the tails of episodes bring the ends, which are therefore more
-    frequent here than in play. Returns `n` steps, `ends` among them, `reward_error` (mean absolute),
-    `reward_baseline` (that of always saying the mean), `reward_skill` (1 − squared error / variance; None where the
-    reward never changes), `end_precision`, `end_recall`.
+    parts: starts to walk along, the first of which may have `began` (see `rollout.dream`); those drawn from the tails
+    of episodes bring the ends, which are therefore more frequent here than in play. Returns `n` steps, `ends` among
+    them, `reward_error` (mean absolute), `reward_baseline` (of always saying the mean), `reward_skill` (1 − squared
+    error / variance; None where the reward never changes), `end_precision`, `end_recall`.
     """
     said: list[np.ndarray] = []
     for part in parts:
         generator = torch.Generator(device=device).manual_seed(seed)
-        state = begin(world, part, device, generator)
+        state = begin(world, part, device, generator) if began is None or part is not parts[0] else began
         for k in range(1, min(STEPS, part.horizon) + 1):
             action = torch.as_tensor(np.ascontiguousarray(part.actions(k))).to(device)
             _, reward, end = world.step(state, action, 0.0, generator)

@@ -21,11 +21,12 @@ from wmplay.evaluate.following import measure_following
 from wmplay.evaluate.outcomes import measure_outcomes
 from wmplay.evaluate.returns import measure_gap
 from wmplay.evaluate.rollout import begin, observations
-from wmplay.evaluate.starts import CONTEXT
+from wmplay.evaluate.starts import CONTEXT, Starts
 from wmplay.evaluate.statistics import mean_figure
 from wmplay.evaluate.staying import KEYS, STEPS, can_measure, measure_staying
 from wmplay.evaluate.subject import Narrate, Subject, packed_mean
 from wmplay.evaluate.tell import measure_tell
+from wmplay.worlds.protocol import State
 
 SCHEMA = 1
 # Starts that are dreamed once more at temperature 1, which nothing else on the card rests on; --full takes all.
@@ -60,13 +61,18 @@ def make_report(subject: Subject, full: bool = False, seed: int = 0, narrate: Na
         "mean_frame_from": subject.mean_from,
         "ground": {name: starts.digest() for name, starts in subject.regimes.items()},
     }
+    # Contexts are read once for all that dreams of the same starts at temperature 0: it takes as long as five steps.
+    ready = {regime: _began(subject, starts, seed) for regime, starts in subject.regimes.items()}
     for block, temperature in (("regimes", 0.0), ("sampled", 1.0)):
         report[block] = {}
         for regime, starts in subject.regimes.items():
             said = f"dreaming beside the real game ({regime}, temperature {temperature:g})"
             narrate(said, None)
             asked = starts if full or block == "regimes" else starts.take(slice(0, SAMPLED))
-            card, curve = measure(world, game, asked, subject.mean, subject.ranges, temperature, HORIZONS, device, seed)
+            card, curve = measure(
+                world, game, asked, subject.mean, subject.ranges, temperature, HORIZONS, device, seed,
+                began=ready[regime] if asked is starts and temperature == 0.0 else None,
+            )  # fmt: skip
             report[block][regime] = card
             if block == "regimes":
                 report.setdefault("curve", {})[regime] = curve
@@ -78,9 +84,13 @@ def make_report(subject: Subject, full: bool = False, seed: int = 0, narrate: Na
     report["action_following"] = {}
     for regime, starts in subject.regimes.items():
         narrate(f"rewards, ends and keys ({regime})", None)
-        report["reconstruction"][regime] = _reconstruction(subject, regime, seed)
-        report["outcomes"][regime] = measure_outcomes(world, [starts, subject.tails[regime]], device, seed)
-        report["action_following"][regime] = measure_following(world, game, starts, subject.ranges, device, seed)
+        report["reconstruction"][regime] = _reconstruction(subject, regime, ready[regime])
+        report["outcomes"][regime] = measure_outcomes(
+            world, [starts, subject.tails[regime]], device, seed, began=ready[regime]
+        )
+        report["action_following"][regime] = measure_following(
+            world, game, starts, subject.ranges, device, seed, ready[regime]
+        )
     narrate("the agent in the dream and in the game", None)
     count, steps = GAP_FULL if full else GAP
     report["gap"] = measure_gap(subject, count, min(steps, game.horizon), seed)
@@ -109,12 +119,16 @@ def _staying(subject: Subject, seed: int, narrate: Narrate) -> dict[str, Any] | 
 
 
 @torch.inference_mode()
-def _reconstruction(subject: Subject, regime: str, seed: int) -> dict[str, Any]:
+def _began(subject: Subject, starts: Starts, seed: int) -> State:
+    """The state after the starts' contexts."""
+    return begin(subject.world, starts, subject.place, torch.Generator(device=subject.place).manual_seed(seed))
+
+
+@torch.inference_mode()
+def _reconstruction(subject: Subject, regime: str, state: State) -> dict[str, Any]:
     """How well the last context frame is seen: the error of k = 0. Families that show a real frame as it is have no
     error there (`as_it_is`); what they draw themselves begins at k = 1."""
     starts = subject.regimes[regime]
-    device = subject.place
-    state = begin(subject.world, starts, device, torch.Generator(device=device).manual_seed(seed))
     seen, real = observations(subject.world, state), starts.truth(0)
     scale = 255.0 if subject.ranges is None else subject.ranges
     error = ((seen.astype("float64") - real) / scale) ** 2

@@ -36,11 +36,12 @@ def dream(
     device: torch.device | str = "cpu",
     seed: int = 0,
     tick: Callable[[], None] | None = None,
+    began: State | None = None,
 ) -> Iterator[DreamStep]:
     """Dream `horizon` steps from every start on its recorded actions. Deterministic for a seed; `tick` is called
-    every step."""
+    every step. began: what `begin` returned for these starts and this seed, where somebody knows it."""
     generator = torch.Generator(device=device).manual_seed(seed)
-    state = begin(world, starts, device, generator)
+    state = begin(world, starts, device, generator) if began is None else began
     for k in range(1, horizon + 1):
         action = torch.as_tensor(np.ascontiguousarray(starts.actions(k))).to(device)
         state, reward, end = world.step(state, action, temperature, generator)
