@@ -7,7 +7,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from wmplay.worlds.geometry import Map, align, compose, crisp, journey, sample, seen_from
+from wmplay.worlds.geometry import Map, align, between, compose, crisp, journey, sample, seen_from
 from wmplay.worlds.looking import CRISP
 from wmplay.worlds.palette import Palette
 
@@ -36,6 +36,12 @@ def test_a_journey_is_one_motion_after_the_other() -> None:
     for t, found in enumerate(journey(motions).unbind(1)):
         pose = compose(pose, motions[:, t])
         torch.testing.assert_close(found, pose)
+
+
+def test_what_is_between_two_poses_leads_from_one_to_the_other() -> None:
+    """The painter's lessons begin where the camera was some steps ago."""
+    pose, after = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0)).unbind()
+    torch.testing.assert_close(compose(pose, between(pose, after)), after)
 
 
 def test_alignment_finds_a_known_motion_to_a_tenth_of_a_pixel() -> None:

@@ -62,6 +62,19 @@ def test_the_way_up_is_the_convolution_of_a_larger_picture() -> None:
             ours.mix.weight.mul_(2.0)
 
 
+def test_a_guide_follows_a_segment_as_it_follows_step_by_step() -> None:
+    """Training reads segments, dreams go step by step: they must be the same guide."""
+    torch.manual_seed(0)
+    painter = Painter(4, 8, GLANCE_SIZE, 3, 32, 32)
+    steps, looks = torch.randn(3, 6, 3), torch.randn(3, 6, GUIDE // 2 + 1)
+    keep = torch.ones(3, 6)
+    keep[1, 3] = 0.0  # a new episode
+    guide = torch.zeros(3, GUIDE)
+    for t in range(6):
+        guide = painter.follow(guide * keep[:, t, None], steps[:, t], looks[:, t])
+    torch.testing.assert_close(painter.followed(steps, looks, keep), guide, atol=1e-5, rtol=1e-4)
+
+
 def test_weights_of_a_painter_with_one_way_to_go_on_load() -> None:
     painter = Painter(4, 8, GLANCE_SIZE, 3, 32, 32)
     new = ("lean", "leave", "leave_bias", "mode")

@@ -34,6 +34,12 @@ def compose(pose: Tensor, motion: Tensor) -> Tensor:
     return torch.cat((pose[:, :2] + shift, pose[:, 2:] + motion[:, 2:]), dim=-1)
 
 
+def between(pose: Tensor, after: Tensor) -> Tensor:
+    """The motion [B, 3] that leads from one pose [B, 3] to the other: `compose`'s second argument."""
+    shift = rotate((after - pose)[:, None, :2], -pose[:, 2]).squeeze(1)
+    return torch.cat((shift, after[:, 2:] - pose[:, 2:]), dim=-1)
+
+
 def journey(motions: Tensor) -> Tensor:
     """Poses [B, T, 3] after each of motions [B, T, 3]: `compose` from the origin on, all at once."""
     angle = motions[..., 2].cumsum(1)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.worlds.blocks import mlp
+from wmplay.worlds.blocks import full_precision, mlp
 from wmplay.worlds.kept import Kept
 from wmplay.worlds.strided import doubled_weight
 
@@ -109,6 +109,24 @@ class Painter(nn.Module):
             look = guide.new_zeros(len(guide), GUIDE // 2 + 1)
         return self.guide(torch.cat((look, step), dim=-1), guide).float()
 
+    def followed(self, steps: Tensor, looks: Tensor, keep: Tensor) -> Tensor:
+        """The guide [B, 128] after all rows of a segment: `follow` from an empty one through steps [B, T, S] and looks
+        [B, T, 65], emptied before a row where keep [B, T] is 0.
+
+        What needs no memory is one product; the rest is too small to gain by rounded numbers, and loses by rounding.
+        """
+        cell = self.guide
+        inputs = F.linear(torch.cat((looks, steps), dim=-1), cell.weight_ih, cell.bias_ih).float()
+        guide = inputs.new_zeros(len(inputs), GUIDE)
+        with full_precision(guide):
+            for now, kept in zip(inputs.unbind(1), keep.unbind(1), strict=True):
+                guide = guide * kept[:, None]
+                before = F.linear(guide, cell.weight_hh, cell.bias_hh)
+                reset, update = torch.sigmoid(now[:, : 2 * GUIDE] + before[:, : 2 * GUIDE]).chunk(2, dim=-1)
+                new = torch.tanh(torch.addcmul(now[:, 2 * GUIDE :], reset, before[:, 2 * GUIDE :]))
+                guide = torch.lerp(new, guide, update)
+        return guide
+
     def seen(self, glance: Tensor, real: Tensor) -> Tensor:
         """Glances [..., G], where they are real [..., 1], as the guide reads them [..., 65]."""
         return torch.cat((self.look(glance) * real, real), dim=-1)
@@ -144,7 +162,9 @@ class Painter(nn.Module):
         lean, leave, bias = (part[mode] for part in (self.lean, self.leave, self.leave_bias))
         if lean.ndim > 1:
             lean, bias = lean[:, None], bias[:, None]
-        return (F.silu(features + lean) @ leave + bias).unflatten(-1, (4, -1))
+        # In the type the features have: sums of two types are slow, and their results wide.
+        logits = F.silu(features + lean.to(features.dtype)) @ leave
+        return (logits + bias.to(logits.dtype)).unflatten(-1, (4, -1))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
         # Weights from before there were modes: all modes are as the one there was.

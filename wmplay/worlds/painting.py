@@ -11,9 +11,9 @@ from torch import Tensor
 
 from wmplay.worlds.blocks import detached, full_precision, to_float, transitions
 from wmplay.worlds.camera import Vision
-from wmplay.worlds.geometry import compose
+from wmplay.worlds.geometry import between, journey
 from wmplay.worlds.glances import GLANCE_SIZE
-from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, blocks
+from wmplay.worlds.painter import EXPECTED, MODES, Painter, blocks
 from wmplay.worlds.protocol import Segment
 
 # Share of pictures in which the painter is not led by where the camera went and by the keys. Whoever played knew where
@@ -40,15 +40,11 @@ def painting_loss(
     motion = segment.encoded[..., :3] * valid[..., None]
     lot = torch.rand(batch, 5, generator=generator, device=motion.device)
     since = (lot[:, 0].square() * (rows - 1)).long() + 1
-    pose = torch.zeros_like(motion[:, 0])
-    back = torch.zeros_like(since)
-    together = torch.ones_like(valid[:, 0])
-    for i in range(rows - 1, 0, -1):
-        together = together & valid[:, i] & (back < since)
-        # One step earlier: that step comes before all that was added up.
-        pose = torch.where(together[:, None], compose(motion[:, i], pose), pose)
-        back = back + together
+    # Only what lies in the last frame's own episode.
+    back = torch.minimum(since, valid[:, 1:].flip(1).cumprod(1).sum(1))
     everyone = torch.arange(batch, device=motion.device)
+    poses = journey(motion)
+    pose = between(poses[everyone, rows - 1 - back], poses[:, -1])
     seen = to_float(segment.observation[everyone, rows - 1 - back]).contiguous()
     picture = to_float(segment.observation[:, -1]).contiguous()
     fixed = (vision.fixed() > 0.5).float().expand(batch, -1, -1, -1).contiguous()
@@ -57,33 +53,29 @@ def painting_loss(
         known = known * (lot[:, 3] > 0.1)[:, None, None, None]
     steps = vision.told(motion, action * valid[..., None])
     glances = segment.encoded[..., -GLANCE_SIZE:].float()
-    guide = motion.new_zeros(batch, GUIDE)
     real = (torch.arange(rows, device=motion.device) < (rows - back)[:, None]).float()
     looks = painter.seen(glances, real[..., None])
-    for i in range(rows):
-        guide = painter.follow(guide * keep[:, i, None], steps[:, i], looks[:, i])
     led = lot[:, 4] > UNLED
-    guide = guide * led[:, None]
+    guide = painter.followed(steps, looks, keep) * led[:, None]
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
     features, modes = painter(colour * known, known, fixed, guide, wide)
     unknown = ((known + fixed) == 0.0).squeeze(1)
-    # Only what is asked is worth a softmax and an answer: they would cost more than all layers.
+    # Only blocks in which something is asked are worth a softmax and an answer: they would cost more than all layers.
     asked = blocks(unknown)
     some = asked.any(-1)
-    pixels = torch.stack([blocks(channel) for channel in picture.unbind(1)], dim=-1)[asked]
-    answer, of = vision.palette.nearest(pixels), everyone[:, None, None, None].expand_as(asked)[asked]
-    found, within = features[some], asked[some]
-    costs = [
-        F.cross_entropy(painter.colours_of(found, head)[within].float(), answer, reduction="none")
-        for head in (*range(MODES), EXPECTED)
-    ]
-    fits = [-cost.new_zeros(batch).index_add(0, of, cost) for cost in costs[:MODES]]
-    fit, count = torch.stack(fits, 1), asked.flatten(1).sum(1)
+    found, of = features[some], everyone[:, None, None].expand_as(some)[some]
+    pixels = torch.stack([blocks(channel) for channel in picture.unbind(1)], dim=-1)[some]
+    answer = vision.palette.nearest(pixels).masked_fill(~asked[some], -100).flatten()  # -100: costs nothing
+    costs = []
+    for head in (*range(MODES), EXPECTED):
+        logits = painter.colours_of(found, head).flatten(0, 1).float()
+        cost = F.cross_entropy(logits, answer, reduction="none").view(-1, 4).sum(1)
+        costs.append(cost.new_zeros(batch).index_add(0, of, cost))
+    fit, count = -torch.stack(costs[:MODES], 1), asked.flatten(1).sum(1)
     mixture, nll = mixture_loss(fit, modes, count)
     if painter.training:
         painter.foretells.fill_(True)
-    told = led[of]
-    expected = (costs[EXPECTED] * told).sum() / told.sum().clamp_min(1)
+    expected = (costs[EXPECTED] * led).sum() / (count * led).sum().clamp_min(1)
     share = (modes.log_softmax(1) + fit.detach()).softmax(1)
     used = torch.exp(-(share.mean(0) * (share.mean(0) + 1e-9).log()).sum())
     loss = mixture + expected
