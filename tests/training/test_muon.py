@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from wmplay.training import muon
 from wmplay.training.muon import PIECE, SIZE, Muon, orthogonal
 
 
@@ -19,12 +20,25 @@ def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int
     assert float((orthogonal([matrix])[0] * exact).sum() / exact.square().sum()) > 0.8
 
 
+def test_a_long_matrix_is_brought_near_one_by_its_square_as_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where directions are next to nothing, as those of gradients are: in the square they are less than that."""
+    generator = torch.Generator().manual_seed(0)
+    u, v = (torch.linalg.qr(torch.randn(n, 40, generator=generator))[0] for n in (40, 300))
+    for values in (torch.logspace(0, -6, 40), torch.eye(40)[0], torch.zeros(40)):
+        matrix = 1e-3 * (u * values) @ v.T
+        found = orthogonal([matrix])[0]
+        assert torch.equal(found, orthogonal([matrix], rounded=True)[0]), "exact is quicker than rounded here"
+        with monkeypatch.context() as patch:
+            patch.setattr(muon, "LONG", 1000)
+            torch.testing.assert_close(found, orthogonal([matrix])[0], atol=1e-4, rtol=1e-3)
+
+
 def test_rounded_steps_are_as_long_and_go_the_same_way() -> None:
     """In bfloat16 directions are found in half the time; it may cost no direction."""
-    gradient = torch.randn(96, 288, generator=torch.Generator().manual_seed(0))
+    gradient = torch.randn(96, 200, generator=torch.Generator().manual_seed(0))
     steps = []
     for rounded in (False, True):
-        weight = torch.zeros(96, 288, requires_grad=True)
+        weight = torch.zeros(96, 200, requires_grad=True)
         weight.grad = gradient.clone()
         Muon([weight], rounded=rounded, lr=0.01, weight_decay=0.0, fused=True).step()
         assert weight.dtype == torch.float32
