@@ -185,6 +185,29 @@ def test_only_long_phases_are_compiled_and_only_by_a_compiler(
     assert phase.precision.compiled is wanted
 
 
+@pytest.mark.parametrize(("near", "wanted"), [(True, True), (False, False)])
+def test_what_was_nearly_as_fast_is_compiled_too(
+    home: Path, monkeypatch: pytest.MonkeyPatch, near: bool, wanted: bool
+) -> None:
+    """Compiled, bfloat16 can be far ahead of the float32 that was ahead as it is written; where a machine only imitates
+    it, compiling it would be a minute for nothing."""
+    compiled: list[Precision] = []
+
+    def trial(_self: WorldPhase, tried: Precision) -> float:
+        if tried.compiled:
+            compiled.append(tried)
+            return 0.2 if tried.bf16 else 0.5
+        return (1.2 if near else 3.0) if tried.bf16 else 1.0
+
+    monkeypatch.setattr(compiling, "possible", lambda: True)
+    monkeypatch.setattr(WorldPhase, "_trial", trial)
+    _, running, phase = long_run()
+    die_after(running, 0)
+    assert phase.precision.compiled
+    assert phase.precision.bf16 is wanted
+    assert any(one.bf16 for one in compiled) is wanted
+
+
 def test_a_phase_that_could_not_be_compiled_is_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be measured as it is written, and by chance seem faster."""
     monkeypatch.setattr(compiling, "possible", lambda: True)

@@ -123,13 +123,17 @@ def candidates(device: Device) -> tuple[Precision, ...]:
 
 
 def fastest(
-    device: Device, key: str, seconds: Callable[[Precision], float], tried: Sequence[Precision] = ()
+    device: Device,
+    key: str,
+    seconds: Callable[[Precision], float],
+    tried: Sequence[Precision] | Callable[[], Sequence[Precision]] = (),
 ) -> Precision:
     """The precision with the shortest trial, remembered for this machine under `key`.
 
     seconds: runs a short piece of the real work under a precision and returns what it took, or infinity where it cannot
-    be done. Anything but the plain float32 must win by a tenth, since it costs exactness; so must fewer threads than
-    others have.
+    be done. tried: what to choose from, the plain one first, or what tells that where nothing is remembered; else the
+    device's `candidates`. Anything but the plain float32 must win by a tenth, since it costs exactness; so must fewer
+    threads than others have.
     """
     from filelock import FileLock
 
@@ -141,7 +145,7 @@ def fastest(
     known = _read(file)
     if full in known:
         return Precision.from_json(known[full])
-    options = tuple(tried) or candidates(device)
+    options = tuple(tried() if callable(tried) else tried) or candidates(device)
     took = [seconds(option) for option in options]
     # What came near gets another chance: a moment in which others wanted the machine should not decide for all time.
     for factor in _NEAR:
