@@ -55,6 +55,7 @@ class WorldPhase(Phase):
         self._done = 0
         self._spoilt = 0
         self._compiled = False  # whether this process has
+        self._excused = False  # whether it was said why it has not
         self._brief = False  # whether the last step was on brief segments
         self._quickest = math.inf  # seconds of a step, of all precisions that were tried
         self._streams = spec.batch  # of each batch, as many are used
@@ -95,6 +96,8 @@ class WorldPhase(Phase):
     def _trial(self, precision: Precision) -> float:
         """Seconds of the fastest of a few training steps on a copy of the world, infinity if they cannot be compiled as
         the precision wants, or if nobody wants to wait for it; nothing of the run is touched."""
+        if precision.compiled and self._cannot_compile():
+            return math.inf  # what could not be compiled once, or was asked to stop, is not begun again
         keep, took = self._source.state(), math.inf
         try:
             with compiling.unless(self._leaving) if precision.compiled else nullcontext():
@@ -106,11 +109,17 @@ class WorldPhase(Phase):
                 raise
             compiling.give_up(why)  # a gradient that cannot be compiled shows only when it is taken
         self._source.load_state(keep)
-        if precision.compiled and compiling.failed():
-            self._say(f"the model is not compiled: {compiling.why_failed()}")
+        if precision.compiled and self._cannot_compile():
             return math.inf
         self._compiled |= precision.compiled
         return took
+
+    def _cannot_compile(self) -> bool:
+        """Whether nothing can be compiled in this process any more; why is said once."""
+        if compiling.failed() and not self._excused:
+            self._excused = True
+            self._say(f"the model is not compiled: {compiling.why_failed()}")
+        return compiling.failed()
 
     def _compile(self) -> None:
         """Compile what the precision wants compiled before the first step, since here a stop is heard meanwhile."""
