@@ -72,7 +72,7 @@ def test_a_guide_follows_a_segment_as_it_follows_step_by_step() -> None:
     guide = torch.zeros(3, GUIDE)
     for t in range(6):
         guide = painter.follow(guide * keep[:, t, None], steps[:, t], looks[:, t])
-    torch.testing.assert_close(painter.followed(steps, looks, keep), guide, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(painter.follow_segment(steps, looks, keep), guide, atol=1e-5, rtol=1e-4)
 
 
 def test_weights_of_a_painter_with_one_way_to_go_on_load() -> None:

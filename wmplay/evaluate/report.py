@@ -71,7 +71,7 @@ def make_report(subject: Subject, full: bool = False, seed: int = 0, narrate: Na
             asked = starts if full or block == "regimes" else starts.take(slice(0, SAMPLED))
             card, curve = measure(
                 world, game, asked, subject.mean, subject.ranges, temperature, HORIZONS, device, seed,
-                began=ready[regime] if asked is starts and temperature == 0.0 else None,
+                began=ready[regime] if block == "regimes" else None,
             )  # fmt: skip
             report[block][regime] = card
             if block == "regimes":

@@ -39,7 +39,11 @@ def dream(
     began: State | None = None,
 ) -> Iterator[DreamStep]:
     """Dream `horizon` steps from every start on its recorded actions. Deterministic for a seed; `tick` is called
-    every step. began: what `begin` returned for these starts and this seed, where somebody knows it."""
+    every step.
+
+    began: what `begin` returned for these starts and this seed, where somebody knows it. At temperature 0 the dreams
+    are the same; above it they throw other dice, since `begin` may have thrown some.
+    """
     generator = torch.Generator(device=device).manual_seed(seed)
     state = begin(world, starts, device, generator) if began is None else began
     for k in range(1, horizon + 1):

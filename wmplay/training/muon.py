@@ -66,7 +66,8 @@ def _orthogonal(wide: Tensor, rounded: bool) -> Tensor:
     a, b, c = COEFFICIENTS
     if x.shape[2] >= LONG * x.shape[1] and x.device.type == "cpu" and torch.get_float32_matmul_precision() != "medium":
         # What a round multiplies by is a polynomial of X Xᵀ, as are all before it: they are multiplied with each other,
-        # and with the long matrix only once. X Xᵀ must be exact for that: small singular values are tiny in it.
+        # and with the long matrix only once. X Xᵀ must be exact for that, since small singular values are tiny in it:
+        # not so "medium" products, which are rounded, nor a graphics card's.
         square = x @ x.mT
         found = torch.eye(len(square[0]), device=x.device).expand_as(square)
         for _ in range(ROUNDS):
@@ -85,8 +86,9 @@ def _orthogonal(wide: Tensor, rounded: bool) -> Tensor:
 class Muon(torch.optim.AdamW):
     """AdamW that treats matrices, and kernels of convolutions as matrices [out, in × height × width], as Muon does.
 
-    rounded: directions are found in bfloat16, where a machine can, in some 0.6 of the time (0.53 to 0.68, five shapes);
-    their least and largest singular values are 1 % off at the most, but for values next to 0.
+    rounded: directions of matrices that are not LONG are found in bfloat16, where a machine can, in some 0.6 of the
+    time (0.53 to 0.68, five shapes); their least and largest singular values are 1 % off at the most, but for values
+    next to 0.
     """
 
     def __init__(self, parameters: Any, rounded: bool = False, **settings: Any) -> None:

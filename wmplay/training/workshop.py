@@ -109,14 +109,14 @@ class Workshop:
         if not (compiled and compiling.possible() and self.device.name != "mps"):  # torch's is a trial version there
             return found
         self.say("compiling parts of the model, to see whether they are faster so; this takes a minute or two")
-        return fastest(self.device, f"{key} compiled", trial, lambda: self._compiled(found, tried, trial))
+        return fastest(self.device, f"{key} compiled", trial, lambda: self._worth_compiling(found, tried, trial))
 
     @staticmethod
-    def _compiled(
+    def _worth_compiling(
         found: Precision, tried: Sequence[Precision], trial: Callable[[Precision], float]
     ) -> tuple[Precision, ...]:
-        """What was found, and what is worth compiling, on all threads: float32 where it was the fastest, and bfloat16
-        where it was not much slower."""
+        """What was found, and what may be faster compiled: float32 where it was the fastest, and bfloat16 where it was
+        not much slower. On all threads, since code is made for as many as there are when it is compiled, and kept."""
         most = max(precision.threads for precision in tried)
         whole = [] if found.bf16 else [dataclasses.replace(found, threads=most)]
         half = [p for p in tried if p.bf16 and p.channels_last and p.threads == most]

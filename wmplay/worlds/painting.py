@@ -24,6 +24,8 @@ from wmplay.worlds.protocol import Segment
 UNLED = 0.4
 # How much every mode learns from every picture, so that none is left behind.
 FAIR = 0.03
+# The answer of a pixel that is not asked.
+UNASKED = -1
 
 
 def painting_loss(
@@ -56,7 +58,7 @@ def painting_loss(
     real = (torch.arange(rows, device=motion.device) < (rows - back)[:, None]).float()
     looks = painter.seen(glances, real[..., None])
     led = lot[:, 4] > UNLED
-    guide = painter.followed(steps, looks, keep) * led[:, None]
+    guide = painter.follow_segment(steps, looks, keep) * led[:, None]
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
     features, modes = painter(colour * known, known, fixed, guide, wide)
     unknown = ((known + fixed) == 0.0).squeeze(1)
@@ -65,11 +67,11 @@ def painting_loss(
     some = asked.any(-1)
     found, of = features[some], everyone[:, None, None].expand_as(some)[some]
     pixels = torch.stack([blocks(channel) for channel in picture.unbind(1)], dim=-1)[some]
-    answer = vision.palette.nearest(pixels).masked_fill(~asked[some], -100).flatten()  # -100: costs nothing
+    answer = vision.palette.nearest(pixels).masked_fill(~asked[some], UNASKED).flatten()
     costs = []
     for head in (*range(MODES), EXPECTED):
         logits = painter.colours_of(found, head).flatten(0, 1).float()
-        cost = F.cross_entropy(logits, answer, reduction="none").view(-1, 4).sum(1)
+        cost = F.cross_entropy(logits, answer, reduction="none", ignore_index=UNASKED).view(-1, 4).sum(1)
         costs.append(cost.new_zeros(batch).index_add(0, of, cost))
     fit, count = -torch.stack(costs[:MODES], 1), asked.flatten(1).sum(1)
     mixture, nll = mixture_loss(fit, modes, count)
