@@ -138,7 +138,7 @@ def test_a_dream_draws_what_its_screen_shows() -> None:
     optimiser = torch.optim.Adam(world.memory.parameters(), lr=1e-2)
     world.train()
     losses = []
-    for _ in range(30):  # every part shows what it showed before
+    for _ in range(120):  # every part shows what it showed before
         steady = segment._replace(observation=segment.observation[:, :1].expand(-1, 8, -1, -1, -1))
         rows = steady.observation.flatten(0, 1)
         with torch.no_grad():
@@ -149,8 +149,16 @@ def test_a_dream_draws_what_its_screen_shows() -> None:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        losses.append(float(metrics["screen"]))
+        learned = world.memory.screen.told[0].weight.grad is not None
+        assert learned == ("screen" in metrics), "what is not learned in a step is no part of its loss"
+        if learned:
+            losses.append(float(metrics["screen"]))
+    assert 15 <= len(losses) <= 50, "learned in about a quarter of the steps"
     assert losses[-1] < 0.2 * losses[0]
+    _, metrics = world.eval().loss(
+        steady._replace(observation=flat.unflatten(0, segment.reward.shape)), "memory", generator
+    )
+    assert "screen" in metrics, "whoever asks how good it is is always told"
 
 
 def test_pieces_are_the_rows_in_their_order() -> None:

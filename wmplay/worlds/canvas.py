@@ -141,7 +141,8 @@ class Canvas(World):
         if phase == "painter":
             return painting_loss(self.vision, self.painter, segment, self.actions(segment.action), generator)
         vision, action = self.vision, self.actions(segment.action)
-        return self.memory.loss(segment, action, self._read, vision.scale, vision.stretch().detach(), self.width)
+        stretch = vision.stretch().detach()
+        return self.memory.loss(segment, action, self._read, vision.scale, stretch, self.width, generator)
 
     @torch.no_grad()
     def encode_after(self, previous: Tensor, observation: Tensor) -> Tensor:

@@ -23,8 +23,9 @@ from wmplay.worlds.screen import PARTS
 LOOK = 32
 # Of the reward's squared error, in deviations; and of the screen's cross-entropy, which teaches no other part anything.
 REWARD_WEIGHT, SCREEN_WEIGHT = 0.05, 0.1
-# The screen is learned from every so manieth row: it knows its game by heart long before the motion does.
-SELDOM = 8
+# The screen is learned from every so manieth row; and where small operations cost what they do on a CPU, in this share
+# of the steps: it knows its game by heart long before the motion does, and took 17 of 63 ms of each.
+SELDOM, SHARE = 8, 0.25
 # From where on an error counts by its size, no longer by its square: of a step's motion, in deviations, and of the pose
 # it adds up to, in units. A slide nobody can foresee would else outweigh a thousand bends. In 400 s, 15 steps ahead,
 # the pose was 1.64 and 1.17 units off (persistent player and driver, held-out play, root of the mean square), by
@@ -75,7 +76,14 @@ class CanvasMemory(nn.Module):
         return self.reward(seen).squeeze(-1).float(), self.end(seen).squeeze(-1).float()
 
     def loss(
-        self, segment: Segment, action: Tensor, read: int, motion_scale: Tensor, stretch: Tensor, width: int
+        self,
+        segment: Segment,
+        action: Tensor,
+        read: int,
+        motion_scale: Tensor,
+        stretch: Tensor,
+        width: int,
+        generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Error of what moved (Huber 1964), and of the pose it adds up to while the memory is on its own.
 
@@ -83,7 +91,7 @@ class CanvasMemory(nn.Module):
         that are read as they are; those after them read their own predictions, and of the world only what was seen
         before, from where they think they are: real glances would tell how the camera really moved, which no dream
         knows. motion_scale [3]: what counts as one unit of error in the pose. stretch [2] and width: of the frame, for
-        `turned`.
+        `turned`. generator: decides in which steps of training the screen is learned, too.
         """
         size = len(self.scale.mean)
         rows = segment.observation.float()
@@ -121,10 +129,6 @@ class CanvasMemory(nn.Module):
         alone, truly = self.scale.restore(guessed[:, read - 1 :])[..., :3], moved[:, read:, :3]
         off = (journey(alone) - journey(truly)) / motion_scale * together[..., None]
         drift_loss = F.smooth_l1_loss(off, torch.zeros_like(off), beta=ASTRAY) if read < length else rows.new_zeros(())
-        some = ok[:, ::SELDOM]
-        before, shown = (screens[:, k::SELDOM][:, : some.shape[1]][some].long() for k in (0, 1))
-        hidden, guess = held[:, ::SELDOM][some], guessed[:, ::SELDOM][some]
-        screen_loss = self.screen.loss(hidden, guess, before, glances[:, 1::SELDOM][some], shown)
         seen = torch.cat((held, torch.stack(looks[:-1], 1), real[:, 1:]), dim=-1)
         reward, end = self._told(seen)
         self.rewards.learn(segment.reward[:, 1:][ok])
@@ -132,11 +136,15 @@ class CanvasMemory(nn.Module):
         ended = segment.terminated[:, 1:].float()
         end_loss = masked_mean(F.binary_cross_entropy_with_logits(end, ended, reduction="none"), ok)
         loss = motion_loss + sprite_loss + drift_loss + REWARD_WEIGHT * reward_loss + end_loss
-        loss = loss + SCREEN_WEIGHT * screen_loss
-        return loss, detached(
-            loss=loss, motion=motion_loss, sprite=sprite_loss, drift=drift_loss, screen=screen_loss,
-            reward=reward_loss, end=end_loss,
-        )  # fmt: skip
+        metrics = {"loss": loss, "motion": motion_loss, "sprite": sprite_loss, "drift": drift_loss,
+                   "reward": reward_loss, "end": end_loss}  # fmt: skip
+        if not self.training or rows.device.type != "cpu" or torch.rand((), generator=generator) < SHARE:
+            some = ok[:, ::SELDOM]
+            before, shown = (screens[:, k::SELDOM][:, : some.shape[1]][some].long() for k in (0, 1))
+            hidden, guess = held[:, ::SELDOM][some], guessed[:, ::SELDOM][some]
+            metrics["screen"] = self.screen.loss(hidden, guess, before, glances[:, 1::SELDOM][some], shown)
+            loss = loss + SCREEN_WEIGHT * metrics["screen"]
+        return loss, detached(**metrics)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
         # Weights from before screens had parts know mistakes instead.
