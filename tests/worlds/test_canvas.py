@@ -8,9 +8,8 @@ from tests.worlds.cases import pan, tiny_canvas
 from wmplay.training.muon import Muon
 from wmplay.worlds.blocks import to_float
 from wmplay.worlds.canvas import Canvas
-from wmplay.worlds.geometry import Map, crisp, sample, seen_from
+from wmplay.worlds.geometry import Map, sample, seen_from
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned, wide_view
-from wmplay.worlds.looking import CRISP
 from wmplay.worlds.protocol import Segment
 
 
@@ -203,16 +202,6 @@ def test_the_wide_view_shows_what_has_left_the_picture() -> None:
     assert known[:, 24:, 9:23].any(), "what lies behind is still shown"
 
 
-def test_crisp_edges_are_steeper_and_bring_no_colour_that_was_not_there() -> None:
-    """A plain sharpening would draw a dark and a bright line along every kerb."""
-    soft = torch.tensor([0.0, 0.0, 0.05, 0.25, 0.75, 0.95, 1.0, 1.0]).expand(1, 3, 8, 8)
-    found = crisp(soft, 0.4)
-    steepest = [float((x[..., 1:] - x[..., :-1]).max()) for x in (soft, found)]
-    assert steepest[1] > 1.1 * steepest[0]
-    assert torch.equal(found[..., ::7], soft[..., ::7])
-    assert found.min() >= 0.0 and found.max() <= 1.0
-
-
 def test_a_map_shows_no_colour_that_was_not_laid_down() -> None:
     """Dreamed roads had purple rims: what was sharpened before it was written overshot, here grey with less green."""
     grey, green = torch.tensor([0.4, 0.4, 0.4]), torch.tensor([0.4, 0.8, 0.4])
@@ -221,7 +210,7 @@ def test_a_map_shows_no_colour_that_was_not_laid_down() -> None:
     paper, stretch, everywhere = Map(64, 64), torch.ones(2), torch.ones(1, 1, 64, 64)
     maps = paper.write(paper.empty(1, picture.device), torch.zeros(1, 3), stretch, picture, everywhere, True)
     seen, known, _ = paper.read(maps, torch.tensor([[1.3, -0.6, 0.1]]), stretch)
-    shown = torch.where(known, crisp(seen, CRISP), 0.5)
+    shown = torch.where(known, seen, 0.5)
     assert known.float().mean() > 0.9
     # Texels are bytes: half a level of rounding, and one for what is summed.
     assert float(shown[:, 1].min()) > 0.4 - 2 / 255 and float(shown[:, 1].max()) < 0.8 + 2 / 255

@@ -7,8 +7,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from wmplay.worlds.geometry import Map, align, between, compose, crisp, journey, sample, seen_from
-from wmplay.worlds.looking import CRISP
+from wmplay.worlds.geometry import Map, align, between, compose, journey, sample, seen_from
 from wmplay.worlds.palette import Palette
 
 STRETCH = torch.tensor([1.0, 1.25])
@@ -71,22 +70,46 @@ def test_what_was_written_is_read_from_another_place_across_the_wrap() -> None:
     inner = known[:, :, 8:-8, 8:-8]
     assert inner.float().mean() > 0.9
     error = ((seen - expected)[:, :, 8:-8, 8:-8].abs() * inner).sum() / (3 * inner.sum())
-    assert error < 0.01
+    assert error < 0.02  # it has no edges to be steepened, and is
 
 
 def test_a_map_keeps_edges_sharp_and_what_may_not_be_written_out() -> None:
-    """Dreams were told from the game by their softness: with half as many texels, these stripes are 0.0054 off."""
+    """Dreams were told from the game by their softness: with half as many texels, these stripes are 0.029 off."""
     world, pose = Map(64, 64), torch.tensor([[3.3, 7.2, 1.1]])
     stripes = ((torch.arange(64) // 6) % 2).float().expand(1, 3, 64, 64).contiguous()
     empty = world.empty(1, torch.device("cpu"))
     drawn = world.write(empty, pose, STRETCH, stripes, torch.ones(1, 1, 64, 64), True)
     seen, known, _ = world.read(drawn, pose, STRETCH)
-    shown = crisp(seen, CRISP)
-    assert ((shown - stripes).abs() * known).sum() / (3 * known.sum()) < 0.002
+    assert ((seen - stripes).abs() * known).sum() / (3 * known.sum()) < 0.005
     above = (torch.arange(64) < 50).float()[:, None].expand(1, 1, 64, 64)
     drawn = world.write(empty, pose, STRETCH, 0.8 * above.expand(1, 3, 64, 64), above, True)
     written = drawn[:, :3, drawn[0, 3] > 0].float()
     assert ((written - 204.0).abs() <= 2.0).all(), "the bar's black came in"
+
+
+def test_edges_seen_again_are_as_sharp_as_they_were() -> None:
+    """Dreams were told by the rims of their roads: too many pixels were half road, half grass."""
+    world, everywhere = Map(64, 64), torch.ones(1, 1, 64, 64)
+    start, motion = torch.tensor([[5.2, -3.1, 0.7]]), torch.tensor([[0.6, -2.3, 0.15]])
+
+    def road(pose: torch.Tensor) -> torch.Tensor:
+        """A straight road as a camera there sees it, each pixel the mean of 8 x 8 places in it."""
+        places = seen_from(pose, torch.full((2,), 8.0), 512, 512) / 8.0
+        ahead = (places[..., 0] * 0.8 + places[..., 1] * 0.6).abs() < 9.0
+        shares = torch.nn.functional.avg_pool2d(ahead.float()[:, None], 8)
+        return torch.lerp(torch.tensor([0.4, 0.8, 0.4])[:, None, None], torch.tensor(0.4), shares)
+
+    def rim(picture: torch.Tensor, where: torch.Tensor) -> float:
+        """Pixels that are neither road nor grass."""
+        return float(((picture[:, 1:2] > 0.5) & (picture[:, 1:2] < 0.7) & where).sum())
+
+    maps = world.write(world.empty(1, start.device), start, torch.ones(2), road(start), everywhere, True)
+    pose = compose(start, motion)
+    seen, known, _ = world.read(maps, pose, torch.ones(2))
+    real = road(pose)
+    assert 0.9 < rim(seen, known) / rim(real, known) < 1.1, "as they are laid down without being steepened: 1.5"
+    assert ((seen - real).square() * known).mean() < 2e-5
+    assert seen[known.expand_as(seen)].min() > 0.39, "no colour beyond those of road and grass"
 
 
 def test_places_left_far_behind_are_forgotten_and_not_seen_again_elsewhere() -> None:

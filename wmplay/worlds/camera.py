@@ -180,7 +180,8 @@ class Vision(nn.Module):
     def glimpse(self, picture: Tensor, motion: Tensor, nudge: Tensor) -> tuple[Tensor, Tensor]:
         """What a camera that has moved by `motion` [B, 3] still knows from a picture [B, 3, H, W]: colour and known.
 
-        nudge [B, 2]: a detour of less than a pixel, so that it is as soft as a map that was written and read.
+        nudge [B, 2]: a detour of less than a pixel, so that it is softened twice, as what lies in a map was until edges
+        became steeper there (`geometry.STEEP`). Steeper lessons were not tried.
         """
         _, height, width = self.shape
         fixed = (self.fixed() > 0.5).float()

@@ -14,10 +14,14 @@ from torch import Tensor
 
 # Texels at the rim of the map that are forgotten before the other side of the wrap could be mistaken for them.
 RIM = 6
-# Texels per unit of length: how finely a map remembers. A picture of CarRacing, read two steps later and made crisp for
-# the eye, was 0.0089 off (root mean square) at 1.25 texels and 0.0085 at 2.5; of its neighbouring pixels 0.95 % and
-# 1.18 % differed by more than a tenth in brightness, of the game's 1.25 %.
+# Texels per unit of length: how finely a map remembers.
 DETAIL = 2.5
+# How much steeper edges are laid down in a map than they were seen. Interpolation softens them, as they are laid down
+# and as they are seen again. Of the pixels where CarRacing's road meets the grass 5.2 % are of shades half way between
+# the two; seen again within 16 steps, 12.2 % with 1, 6.8 % with 1.4, 5.3 % with 1.7 and 3.8 % with 2.5. What was laid
+# down soft and sharpened when it was seen was a quarter farther off (squared error) and had 6.4 %, and judges of clips
+# that showed real land so (`evaluate.tell`) were right on 75 % [69, 80]; with 1.7 on 65 % [58, 70].
+STEEP = 1.7
 
 
 def rotate(vectors: Tensor, angle: Tensor) -> Tensor:
@@ -89,20 +93,13 @@ def softened(picture: Tensor) -> Tensor:
     return F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False)
 
 
-def crisp(picture: Tensor, amount: float) -> Tensor:
-    """The picture [B, C, H, W] less `amount` of its softness, nowhere beyond what its neighbours along x and y show.
+def steepened(colour: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
+    """Colours between two others, all [N, C], moved away from their middle, and never beyond the two.
 
     What overshoots is a colour that no place has: grey roads under green grass had a purple rim.
     """
-    highest, lowest = picture.clone(), picture.clone()
-    for axis in (-2, -1):
-        size = picture.shape[axis] - 1
-        for here, there in ((0, 1), (1, 0)):
-            neighbour = picture.narrow(axis, there, size)
-            for bound, further in ((highest, torch.maximum), (lowest, torch.minimum)):
-                part = bound.narrow(axis, here, size)
-                part.copy_(further(part, neighbour))
-    return torch.lerp(softened(picture), picture, 1.0 + amount).clamp_(lowest, highest)
+    middle = (lowest + highest) / 2
+    return torch.lerp(middle, colour, STEEP).clamp_(lowest, highest)
 
 
 # Sizes at which pictures are laid over each other, as parts of the frame's, and how often at each.
@@ -212,15 +209,23 @@ class Map:
         wide, high = stretch[0] * 2.0 / (DETAIL * self.width), stretch[1] * 2.0 / (DETAIL * self.height)
         across = (offset_x * cosine * wide)[:, None, :] + (offset_y * sine * wide)[:, :, None]
         down = (offset_y * cosine * high)[:, :, None] - (offset_x * sine * high)[:, None, :]
-        both = torch.cat((picture, valid.expand(len(maps), -1, -1, -1)), dim=1)
+        valid = valid.expand(len(maps), -1, -1, -1)
+        both = torch.cat((picture, valid), dim=1)
         found = F.grid_sample(both, torch.stack((across, down), dim=-1), align_corners=False)
         fresh = found[:, 3:] > 0.99  # where all four neighbours are valid and none lies outside
         kept = maps * self._near(offset_x, offset_y)
         if not real:
             fresh = fresh & (kept[:, 3:4] == 0)
         where, row, column = torch.nonzero(fresh.squeeze(1), as_tuple=True)
-        colour = (found[where, :3, row, column] * 255.0).round().clamp(0, 255)
-        kept[where, :3, row, column] = colour.to(torch.uint8)
+        # Of the pixel that a texel lies in: the least and the most that it and its valid neighbours show.
+        pixel_x, pixel_y = (
+            ((part[where, row, column] + 1.0) * (size / 2)).long().clamp(0, size - 1)
+            for part, size in ((across, self.width), (down, self.height))
+        )
+        highest = F.max_pool2d(picture * valid, 3, 1, 1)[where, :, pixel_y, pixel_x]
+        lowest = 1.0 - F.max_pool2d((1.0 - picture) * valid, 3, 1, 1)[where, :, pixel_y, pixel_x]
+        colour = steepened(found[where, :3, row, column], lowest, highest)
+        kept[where, :3, row, column] = (colour * 255.0).round().clamp(0, 255).to(torch.uint8)
         kept[:, 3:4].masked_fill_(fresh, 255)
         kept[:, 4:].masked_fill_(fresh, 255 if real else 0)
         return kept
