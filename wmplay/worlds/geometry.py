@@ -14,7 +14,8 @@ from torch import Tensor
 
 # Texels at the rim of the map that are forgotten before the other side of the wrap could be mistaken for them.
 RIM = 6
-# Texels per unit of length: how finely a map remembers.
+# Texels per unit of length: how finely a map remembers. Of a straight road seen again 58 pixels were half road, half
+# grass, of the real one 59; with half as many texels 77.
 DETAIL = 2.5
 # How much steeper edges are laid down in a map than they were seen. Interpolation softens them, as they are laid down
 # and as they are seen again. Of the pixels where CarRacing's road meets the grass 5.2 % are of shades half way between
