@@ -25,7 +25,7 @@ LOOK = 32
 REWARD_WEIGHT, SCREEN_WEIGHT = 0.05, 0.1
 # The screen is learned from every so manieth row; and where small operations cost what they do on a CPU, in this share
 # of the steps: it knows its game by heart long before the motion does, and took 17 of 63 ms of each.
-SELDOM, SHARE = 8, 0.25
+SELDOM, SCREEN_SHARE = 8, 0.25
 # From where on an error counts by its size, no longer by its square: of a step's motion, in deviations, and of the pose
 # it adds up to, in units. A slide nobody can foresee would else outweigh a thousand bends. In 400 s, 15 steps ahead,
 # the pose was 1.64 and 1.17 units off (persistent player and driver, held-out play, root of the mean square), by
@@ -91,7 +91,8 @@ class CanvasMemory(nn.Module):
         that are read as they are; those after them read their own predictions, and of the world only what was seen
         before, from where they think they are: real glances would tell how the camera really moved, which no dream
         knows. motion_scale [3]: what counts as one unit of error in the pose. stretch [2] and width: of the frame, for
-        `turned`. generator: decides in which steps of training the screen is learned, too.
+        `turned`. generator: decides in which steps of training on a CPU the screen is learned, too; in the others it is
+        no part of the loss, nor of what is returned beside it: the parts of the loss.
         """
         size = len(self.scale.mean)
         rows = segment.observation.float()
@@ -138,7 +139,7 @@ class CanvasMemory(nn.Module):
         loss = motion_loss + sprite_loss + drift_loss + REWARD_WEIGHT * reward_loss + end_loss
         metrics = {"loss": loss, "motion": motion_loss, "sprite": sprite_loss, "drift": drift_loss,
                    "reward": reward_loss, "end": end_loss}  # fmt: skip
-        if not self.training or rows.device.type != "cpu" or torch.rand((), generator=generator) < SHARE:
+        if not self.training or rows.device.type != "cpu" or torch.rand((), generator=generator) < SCREEN_SHARE:
             some = ok[:, ::SELDOM]
             before, shown = (screens[:, k::SELDOM][:, : some.shape[1]][some].long() for k in (0, 1))
             hidden, guess = held[:, ::SELDOM][some], guessed[:, ::SELDOM][some]

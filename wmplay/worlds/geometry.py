@@ -95,7 +95,8 @@ def softened(picture: Tensor) -> Tensor:
 
 
 def steepened(colour: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
-    """Colours between two others, all [N, C], moved away from their middle, and never beyond the two.
+    """Colours between two others, all float [N, C] in [0, 1], STEEP times as far from the middle of the two, and never
+    beyond them.
 
     What overshoots is a colour that no place has: grey roads under green grass had a purple rim.
     """
@@ -202,7 +203,8 @@ class Map:
     def write(self, maps: Tensor, pose: Tensor, stretch: Tensor, picture: Tensor, valid: Tensor, real: bool) -> Tensor:
         """Maps with the picture [B, 3, H, W] in [0, 1] laid down where `valid` [B or 1, 1, H, W] is 1.
 
-        real: the picture was seen and replaces what was there; an imagined one only fills what nobody knew.
+        real: the picture was seen and replaces what was there; an imagined one only fills what nobody knew. Its edges
+        become steeper, see STEEP.
         """
         offset_x, offset_y = self._offsets(maps, pose)
         cosine, sine = pose[:, 2:].cos(), pose[:, 2:].sin()
@@ -223,9 +225,10 @@ class Map:
             ((part[where, row, column] + 1.0) * (size / 2)).long().clamp(0, size - 1)
             for part, size in ((across, self.width), (down, self.height))
         )
-        highest = F.max_pool2d(picture * valid, 3, 1, 1)[where, :, pixel_y, pixel_x]
-        lowest = 1.0 - F.max_pool2d((1.0 - picture) * valid, 3, 1, 1)[where, :, pixel_y, pixel_x]
-        colour = steepened(found[where, :3, row, column], lowest, highest)
+        bounds = F.max_pool2d(torch.cat((picture * valid, (1.0 - picture) * valid), dim=1), 3, 1, 1)
+        # Laid out so that what is wanted of a pixel lies together: a batch of dreams wants a million of them.
+        highest, dark = bounds.movedim(1, -1).contiguous()[where, pixel_y, pixel_x].split(3, dim=-1)
+        colour = steepened(found[where, :3, row, column], 1.0 - dark, highest)
         kept[where, :3, row, column] = (colour * 255.0).round().clamp(0, 255).to(torch.uint8)
         kept[:, 3:4].masked_fill_(fresh, 255)
         kept[:, 4:].masked_fill_(fresh, 255 if real else 0)
