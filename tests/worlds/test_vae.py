@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from wmplay.bench.plain import plain_world
 from wmplay.bench.plain_vae import PlainVae
 from wmplay.worlds.blocks import to_uint8
-from wmplay.worlds.strided import patched, unpatched
+from wmplay.worlds.strided import Grown, WindowsTaught, patched, unpatched
 from wmplay.worlds.vae import DECODED_AT_ONCE, Vae
 
 from .cases import Case
@@ -134,3 +135,46 @@ def test_the_plain_memory_of_the_bench_computes_the_same() -> None:
     assert len(found[0]) == len(found[1]) > 5
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("side", [2, 5])
+def test_layers_in_bfloat16_are_torchs_own_and_so_are_their_gradients(side: int) -> None:
+    """Where they are quicker, training would teach another network than the one that dreams."""
+    torch.manual_seed(0)
+    small, kernel = torch.randn(3, 6, side, side), torch.randn(6, 4, 5, 5)
+    large, shrinking, bias = torch.randn(3, 4, 2 * side + 3, 2 * side + 3), torch.randn(6, 4, 4, 4), torch.randn(6)
+    pairs = (
+        (Grown.apply, lambda x, w: F.conv_transpose2d(x, w, stride=2), (small, kernel)),
+        (lambda *given: WindowsTaught.apply(*given, 2), lambda x, w, b: F.conv2d(x, w, b, 2), (large, shrinking, bias)),
+    )
+    for ours, theirs, given in pairs:
+        found = []
+        for layer in (ours, theirs):
+            x, *weights = (part.clone(memory_format=torch.preserve_format).requires_grad_() for part in given)
+            shown = layer(x.contiguous(memory_format=torch.channels_last), *weights)
+            shown.square().sum().backward()
+            found.append([shown.detach(), x.grad, *(weight.grad for weight in weights)])
+        for mine, other in zip(*found, strict=True):
+            torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))
+
+
+def test_in_bfloat16_the_same_pictures_and_gradients() -> None:
+    """What is quicker there would learn or show something else than float32 does."""
+    torch.manual_seed(0)
+    vae = Vae(32, 32)
+    frames = torch.randint(0, 256, (4, 64, 64, 3), dtype=torch.uint8)
+    found = []
+    for rounded in (False, True):
+        vae.train().zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=rounded):
+            loss = vae.loss(frames, 0.0, torch.Generator().manual_seed(1))[0]
+        loss.backward()
+        gradients = [part.grad.clone() for part in (vae.up[0].weight, vae.down[2].weight, vae.down[2].bias)]
+        latent = torch.linspace(-1.0, 1.0, 64).view(2, 32)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=rounded):
+            shown = vae.eval().frames(latent)
+        found.append((gradients, shown.int()))
+    (exact, picture), (rounded, other) = found
+    for mine, theirs in zip(rounded, exact, strict=True):
+        assert F.cosine_similarity(mine.flatten(), theirs.flatten(), dim=0) > 0.98
+    assert int((picture - other).abs().max()) <= 2

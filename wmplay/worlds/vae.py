@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple, cast
 
 import torch
@@ -11,9 +12,13 @@ from torch import Tensor, nn
 from wmplay.worlds.blocks import computed_in, kl_to_standard, sample_normal
 from wmplay.worlds.kept import Kept
 from wmplay.worlds.strided import (
+    Grown,
     PaintError,
     Windows,
+    WindowsTaught,
     down_weight,
+    grown,
+    grown_weight,
     patched,
     unpatched,
     up_patched_weight,
@@ -29,7 +34,7 @@ class Painter(NamedTuple):
 
     joined: Tensor  # [100·c, Z]
     joined_bias: Tensor
-    first: Tensor  # [4·c, 2·c, 5, 5]
+    first: Tensor  # [4·c, 2·c, 5, 5], or as `grown` reads it
     first_bias: Tensor
     middle: Tensor  # [4·c, 2·c, 3, 3]
     middle_bias: Tensor
@@ -65,14 +70,17 @@ class Vae(nn.Module):
 
     def encode(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [N, 64, 64, 3] -> mean and log-variance, float32 [N, Z]."""
-        first, *between, last = (cast(nn.Conv2d, layer) for layer in self.down)
+        first, second, third, last = (cast(nn.Conv2d, layer) for layer in self.down)
         weight = down_weight(first.weight) * (1.0 / 255.0)
         pixels = patched(frames, 2).permute(0, 3, 1, 2)
         # Whole numbers up to 255 are exact in bfloat16.
         pixels = pixels.to(computed_in(weight))
         x = F.relu_(F.conv2d(pixels, weight, first.bias))
-        for layer in between:
-            x = F.relu_(layer(x))
+        x = F.relu_(second(x))
+        if _rounded(third.weight) and torch.is_grad_enabled():
+            x = F.relu_(WindowsTaught.apply(x, third.weight.to(x.dtype), cast(Tensor, third.bias).to(x.dtype), 2))
+        else:
+            x = F.relu_(third(x))
         windows = Windows.apply(x.permute(0, 2, 3, 1), 4, 2)
         x = F.relu_(F.linear(windows, last.weight.permute(0, 2, 3, 1).flatten(1), last.bias))
         mean, log_variance = self.to_latent(x.permute(0, 3, 1, 2).flatten(1)).float().chunk(2, dim=-1)
@@ -95,24 +103,34 @@ class Vae(nn.Module):
 
     def _paint(self, latent: Tensor) -> Tensor:
         """[N, Z] -> what becomes a picture by the sigmoid, as patches [N, 16, 16, 48]."""
-        painter = self.kept.of(self._taught(), self._painter) if self.kept.usable() else self._painter()
+        teaching, rounded = torch.is_grad_enabled(), _rounded(self.seed.weight)
+        make = partial(self._painter, grows=rounded and not teaching)
+        painter = self.kept.of(self._taught(), make) if self.kept.usable() else make()
         x = F.relu_(F.linear(latent, painter.joined, painter.joined_bias))
         # Laid out as H W C, so that the next layer finds channels-last memory.
         x = x.reshape(x.shape[0], 5, 5, -1).permute(0, 3, 1, 2)
         # The biases apart: inside, oneDNN takes a path that is five times as slow; of the second, where it is taught.
-        x = _biased(F.conv_transpose2d(x, painter.first, stride=2), painter.first_bias)
-        if torch.is_grad_enabled():
+        if not rounded:
+            x = F.conv_transpose2d(x, painter.first, stride=2)
+        elif teaching:
+            x = Grown.apply(x, painter.first.to(x.dtype))
+        else:
+            x = grown(x, painter.first)
+        x = _biased(x, painter.first_bias)
+        if teaching:
             x = _biased(F.conv2d(x, painter.middle, padding=2), painter.middle_bias)
         else:
             x = F.relu_(F.conv2d(x, painter.middle, painter.middle_bias, padding=2))
         return F.conv2d(x, painter.last, painter.last_bias, padding=1).permute(0, 2, 3, 1)
 
-    def _painter(self) -> Painter:
+    def _painter(self, grows: bool) -> Painter:
+        """grows: whether the first layer is one that `grown` reads."""
         seed, start = self.seed, self.from_latent
         first, middle, last = (cast(nn.ConvTranspose2d, layer) for layer in self.up)
         both = seed.weight @ torch.cat((start.weight, start.bias[:, None]), dim=1)
         return Painter(
-            both[:, :-1], both[:, -1] + seed.bias, first.weight, cast(Tensor, first.bias),
+            both[:, :-1], both[:, -1] + seed.bias,
+            grown_weight(first.weight) if grows else first.weight, cast(Tensor, first.bias),
             up_weight(middle.weight), cast(Tensor, middle.bias).repeat(4),
             up_patched_weight(last.weight), cast(Tensor, last.bias).repeat(16),
         )  # fmt: skip
@@ -136,6 +154,11 @@ class Vae(nn.Module):
         kl = kl_to_standard(mean, log_variance).mean()
         floor = tolerance * self.latent_size
         return error + kl.clamp_min(floor), error / frames[0].numel(), kl
+
+
+def _rounded(weight: Tensor) -> bool:
+    """Whether a CPU computes a layer of this weight in bfloat16, in which some forms of a layer are slow there."""
+    return weight.device.type == "cpu" and computed_in(weight) == torch.bfloat16
 
 
 def _biased(x: Tensor, bias: Tensor) -> Tensor:
