@@ -136,8 +136,8 @@ def sample_index(logits: Tensor, generator: torch.Generator | None, temperature:
     if temperature == 0.0:
         return logits.argmax(-1)
     uniform = torch.rand(logits.shape, generator=generator, device=logits.device, dtype=torch.float32)
-    gumbel = -torch.log(-torch.log(uniform.clamp(1e-20, 1.0 - 1e-7)))
-    return (logits.float() / temperature + gumbel).argmax(-1)
+    below = uniform.clamp_(1e-20, 1.0 - 1e-7).log_().neg_().log_()  # Gumbel's noise, less
+    return (logits.float() / temperature - below).argmax(-1)
 
 
 def masked_mean(values: Tensor, weight: Tensor) -> Tensor:

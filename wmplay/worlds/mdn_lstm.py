@@ -6,7 +6,6 @@ Shapes: B batch, T time, Z latent, A encoded action, H hidden.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.compiling import compilable, pieces
@@ -41,8 +40,7 @@ class MdnLstm(nn.Module):
         """Of a memory [B, H] and the latent before it: the mixture over z', the reward, and the end's logit [B]."""
         if self.kept.usable():
             taught = [part for head in self._heads() for part in (head.weight, head.bias)]
-            joined = self.kept.of(taught, self._joined)
-            said = F.linear(memory, joined.weight, joined.bias).float()
+            said = self.kept.of(taught, self._joined)(memory)
         else:
             said = torch.cat([head(memory).float() for head in self._heads()], dim=-1)
         mixture, reward, end = said.split((said.shape[-1] - 2, 1, 1), dim=-1)
@@ -52,7 +50,8 @@ class MdnLstm(nn.Module):
         return self.mixture.linear, self.reward, self.end
 
     def _joined(self) -> Joined:
-        return Joined(*(torch.cat(parts) for parts in zip(*((h.weight, h.bias) for h in self._heads()), strict=True)))
+        heads = self._heads()
+        return Joined.of(torch.cat([head.weight for head in heads]), torch.cat([head.bias for head in heads]))
 
     def read_on(
         self, real: Tensor, action: Tensor, valid: Tensor, keep: Tensor, open_loop: int
