@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple, cast
 
 import torch
@@ -18,7 +17,6 @@ from wmplay.worlds.strided import (
     WindowsTaught,
     down_weight,
     grown,
-    grown_weight,
     patched,
     unpatched,
     up_patched_weight,
@@ -26,7 +24,7 @@ from wmplay.worlds.strided import (
 )
 
 # Latents that are decoded in one go on a CPU.
-DECODED_AT_ONCE = 64
+DECODED_AT_ONCE = 128
 
 
 class Painter(NamedTuple):
@@ -34,7 +32,7 @@ class Painter(NamedTuple):
 
     joined: Tensor  # [100·c, Z]
     joined_bias: Tensor
-    first: Tensor  # [4·c, 2·c, 5, 5], or as `grown` reads it
+    first: Tensor  # [4·c, 2·c, 5, 5]
     first_bias: Tensor
     middle: Tensor  # [4·c, 2·c, 3, 3]
     middle_bias: Tensor
@@ -103,19 +101,17 @@ class Vae(nn.Module):
 
     def _paint(self, latent: Tensor) -> Tensor:
         """[N, Z] -> what becomes a picture by the sigmoid, as patches [N, 16, 16, 48]."""
-        teaching, rounded = torch.is_grad_enabled(), _rounded(self.seed.weight)
-        make = partial(self._painter, grows=rounded and not teaching)
-        painter = self.kept.of(self._taught(), make) if self.kept.usable() else make()
+        teaching = torch.is_grad_enabled()
+        painter = self.kept.of(self._taught(), self._painter) if self.kept.usable() else self._painter()
         x = F.relu_(F.linear(latent, painter.joined, painter.joined_bias))
         # Laid out as H W C, so that the next layer finds channels-last memory.
         x = x.reshape(x.shape[0], 5, 5, -1).permute(0, 3, 1, 2)
         # The biases apart: inside, oneDNN takes a path that is five times as slow; of the second, where it is taught.
-        if not rounded:
+        if not _rounded(self.seed.weight):
             x = F.conv_transpose2d(x, painter.first, stride=2)
-        elif teaching:
-            x = Grown.apply(x, painter.first.to(x.dtype))
         else:
-            x = grown(x, painter.first)
+            first = painter.first.to(x.dtype)
+            x = Grown.apply(x, first) if teaching else grown(x, first)
         x = _biased(x, painter.first_bias)
         if teaching:
             x = _biased(F.conv2d(x, painter.middle, padding=2), painter.middle_bias)
@@ -123,14 +119,12 @@ class Vae(nn.Module):
             x = F.relu_(F.conv2d(x, painter.middle, painter.middle_bias, padding=2))
         return F.conv2d(x, painter.last, painter.last_bias, padding=1).permute(0, 2, 3, 1)
 
-    def _painter(self, grows: bool) -> Painter:
-        """grows: whether the first layer is one that `grown` reads."""
+    def _painter(self) -> Painter:
         seed, start = self.seed, self.from_latent
         first, middle, last = (cast(nn.ConvTranspose2d, layer) for layer in self.up)
         both = seed.weight @ torch.cat((start.weight, start.bias[:, None]), dim=1)
         return Painter(
-            both[:, :-1], both[:, -1] + seed.bias,
-            grown_weight(first.weight) if grows else first.weight, cast(Tensor, first.bias),
+            both[:, :-1], both[:, -1] + seed.bias, first.weight, cast(Tensor, first.bias),
             up_weight(middle.weight), cast(Tensor, middle.bias).repeat(4),
             up_patched_weight(last.weight), cast(Tensor, last.bias).repeat(16),
         )  # fmt: skip
