@@ -7,7 +7,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from wmplay.worlds.geometry import Map, align, between, compose, journey, sample, seen_from
+from wmplay.worlds.geometry import Map, align, between, compose, journey, most_around, sample, seen_from
 from wmplay.worlds.palette import Palette
 
 STRETCH = torch.tensor([1.0, 1.25])
@@ -26,6 +26,13 @@ def test_composed_motions_move_the_camera_where_they_should() -> None:
         pose = compose(pose, quarter)
     assert torch.allclose(pose[:, :2], torch.zeros(1, 2), atol=1e-5)
     assert math.isclose(float(pose[0, 2]), 2 * math.pi, rel_tol=1e-5)
+
+
+def test_the_most_around_a_pixel_is_looked_for_on_all_sides() -> None:
+    """Edges would overshoot on one side of a road, where what is next to them was not seen."""
+    picture = torch.rand(2, 5, 7, 6, generator=torch.Generator().manual_seed(0)) - 0.5
+    pooled = F.max_pool2d(picture.movedim(-1, 1), 3, 1, 1).movedim(1, -1)
+    assert torch.equal(most_around(picture), pooled)
 
 
 def test_a_journey_is_one_motion_after_the_other() -> None:

@@ -94,6 +94,22 @@ def softened(picture: Tensor) -> Tensor:
     return F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False)
 
 
+@torch.no_grad()
+def most_around(picture: Tensor) -> Tensor:
+    """The most that each pixel and its eight neighbours have of each channel, of [B, H, W, C].
+
+    Rows first, then columns: on a CPU a tenth of the time of torch's own pooling.
+    """
+    for side in (1, 2):
+        length = picture.shape[side] - 1
+        most = picture.clone()
+        for here, there in ((0, 1), (1, 0)):
+            part = most.narrow(side, here, length)
+            torch.maximum(part, picture.narrow(side, there, length), out=part)
+        picture = most
+    return picture
+
+
 def steepened(colour: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
     """Colours between two others, all float [N, C] in [0, 1], STEEP times as far from the middle of the two, and never
     beyond them.
@@ -225,9 +241,9 @@ class Map:
             ((part[where, row, column] + 1.0) * (size / 2)).long().clamp(0, size - 1)
             for part, size in ((across, self.width), (down, self.height))
         )
-        bounds = F.max_pool2d(torch.cat((picture * valid, (1.0 - picture) * valid), dim=1), 3, 1, 1)
         # Laid out so that what is wanted of a pixel lies together: a batch of dreams wants a million of them.
-        highest, dark = bounds.movedim(1, -1).contiguous()[where, pixel_y, pixel_x].split(3, dim=-1)
+        bounds = torch.cat((picture * valid, (1.0 - picture) * valid), dim=1).movedim(1, -1).contiguous()
+        highest, dark = most_around(bounds)[where, pixel_y, pixel_x].split(3, dim=-1)
         colour = steepened(found[where, :3, row, column], 1.0 - dark, highest)
         kept[where, :3, row, column] = (colour * 255.0).round().clamp(0, 255).to(torch.uint8)
         kept[:, 3:4].masked_fill_(fresh, 255)
