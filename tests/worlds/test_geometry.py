@@ -7,7 +7,18 @@ import math
 import torch
 import torch.nn.functional as F
 
-from wmplay.worlds.geometry import Map, align, between, compose, journey, most_around, sample, seen_from
+from wmplay.worlds.geometry import (
+    Map,
+    align,
+    between,
+    compose,
+    journey,
+    most_around,
+    sample,
+    seen_from,
+    shrunk,
+    softened,
+)
 from wmplay.worlds.palette import Palette
 
 STRETCH = torch.tensor([1.0, 1.25])
@@ -33,6 +44,14 @@ def test_the_most_around_a_pixel_is_looked_for_on_all_sides() -> None:
     picture = torch.rand(2, 5, 7, 6, generator=torch.Generator().manual_seed(0)) - 0.5
     pooled = F.max_pool2d(picture.movedim(-1, 1), 3, 1, 1).movedim(1, -1)
     assert torch.equal(most_around(picture), pooled)
+
+
+def test_pictures_are_softened_and_shrunk_as_torch_does() -> None:
+    """The rim would be darker than the rest, or a small picture lie beside its large one."""
+    picture = torch.rand(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(softened(picture), F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False))
+    for side in (2, 4):
+        torch.testing.assert_close(shrunk(picture, side), F.avg_pool2d(picture, side))
 
 
 def test_a_journey_is_one_motion_after_the_other() -> None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.worlds.blocks import detached, full_precision, noise_like, to_float
-from wmplay.worlds.geometry import align, inside, sample, seen_from, softened
+from wmplay.worlds.geometry import align, inside, sample, seen_from, shrunk, softened
 from wmplay.worlds.glances import wide_view
 from wmplay.worlds.palette import Palette
 from wmplay.worlds.protocol import Segment
@@ -29,6 +29,13 @@ SURE = 12.0
 MASK_GAIN = 120.0
 
 
+class _Halved(nn.Module):
+    """[B, C, H, W] at half its size."""
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return shrunk(picture, 2)
+
+
 class Vision(nn.Module):
     """How the camera moved, what stays on the screen, and the game's colours."""
 
@@ -37,7 +44,7 @@ class Vision(nn.Module):
     def __init__(self, sprite_size: int, colours: int, height: int, width: int) -> None:
         super().__init__()
         self.pair = nn.Sequential(
-            nn.AvgPool2d(2), nn.Conv2d(6, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
+            _Halved(), nn.Conv2d(6, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
             nn.Conv2d(64, 64, 4, 2, 1), nn.ReLU(), nn.Flatten(),
             nn.Linear(64 * (height // 16) * (width // 16), 128), nn.ReLU(), nn.Linear(128, 3),
         )  # fmt: skip
@@ -145,8 +152,9 @@ class Vision(nn.Module):
         # CarRacing's bar, taken for the screen's at first, stayed so for 15 minutes.
         logit = self.fixed_logit
         fixed = self.fixed().detach() + (logit - logit.detach())
+        here = softened(1.0 - fixed.detach())
         loose = (1.0 - fixed.detach()).expand(len(before), -1, -1, -1)
-        there, here = sample(loose, points), softened(loose)
+        there = sample(loose, points)
         valid = inside(points, self.shape[1], self.shape[2])[:, None] * there * pair[:, None, None, None]
 
         def moved(old: Tensor, new: Tensor) -> Tensor:
