@@ -71,11 +71,7 @@ class Memory(nn.Module):
             return self.advance(self.project(inputs), hidden, cell)
         taught = (self.inputs.weight, self.recurrent.weight, self.inputs.bias)
         joined = self.kept.of(taught, self._joined)
-        opened = joined(inputs, hidden).sigmoid_()
-        enter, forget, candidate, leave = opened.chunk(4, dim=-1)
-        # As in `_cell`, in as few visits as possible.
-        after = torch.addcmul(torch.addcmul(-enter, enter, candidate, value=2.0), forget, cell)
-        return torch.addcmul(-leave, leave, (after * 2.0).sigmoid_(), value=2.0), after
+        return _dreamed_cell(joined(inputs, hidden), cell)
 
     def _joined(self) -> Joined:
         """The gates of inputs and hidden, the candidate's doubled: tanh is made of the sigmoid of twice as much."""
@@ -90,6 +86,14 @@ def _compiled_cell(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     enter, forget, candidate, leave = gates.chunk(4, dim=-1)
     after = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * (2.0 * torch.sigmoid(2.0 * candidate) - 1.0)
     return torch.sigmoid(leave) * (2.0 * torch.sigmoid(2.0 * after) - 1.0), after
+
+
+def _dreamed_cell(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Gates [B, 4H], the candidate's doubled, and cell [B, H] -> hidden and cell [B, H], as `_cell`, which also keeps
+    what a gradient needs: without that in fewer visits. The gates are overwritten."""
+    enter, forget, candidate, leave = gates.sigmoid_().chunk(4, dim=-1)
+    after = torch.addcmul(torch.addcmul(-enter, enter, candidate, value=2.0), forget, cell)
+    return torch.addcmul(-leave, leave, (after * 2.0).sigmoid_(), value=2.0), after
 
 
 class Cell(torch.autograd.Function):
