@@ -255,3 +255,23 @@ def test_a_memory_at_temperature_0_knows_of_the_world_what_it_learned_to_know() 
     assert torch.equal(state.look, less.look) and torch.equal(state.pose, less.pose)
     stretch = world.vision.stretch()
     assert torch.equal(state.look, world.memory.look(turned(state.real, state.since, stretch, 64)).float())
+
+
+def test_a_painter_learns_from_land_as_a_map_shows_it() -> None:
+    """Its lessons were softer than the land that it goes on from in dreams."""
+    world = tiny_canvas()
+    vision, paper = world.vision, world.map
+    with torch.no_grad():
+        vision.fixed_logit.fill_(-1.0)
+    squares = ((torch.arange(64) // 9) % 2).float()
+    picture = (0.2 + 0.6 * (squares[:, None] * squares)).expand(3, 3, 64, 64).contiguous()
+    motion = torch.tensor([[0.6, -2.3, 0.15], [3.4, 1.5, -0.6], [-7.3, 9.2, 0.0]])
+    start, stretch = torch.zeros(3, 3), vision.stretch().detach()
+    empty = paper.empty(3, picture.device)
+    maps = paper.write(empty, start, stretch, picture, vision.loose(), real=True)
+    shown, there, _ = paper.read(maps, motion, stretch)
+    with torch.no_grad():
+        colour, known = vision.glimpse(picture, motion)
+    both = known * there
+    assert both.sum() > 0.9 * there.sum()
+    assert ((colour - shown).square() * both).sum() / (3 * both.sum()) < 1.5e-4, "softened twice: 1.9e-3"

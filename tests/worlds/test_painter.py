@@ -12,7 +12,7 @@ from wmplay.worlds.canvas import CanvasState
 from wmplay.worlds.glances import GLANCE_SIZE
 from wmplay.worlds.looking import PICTURES_AHEAD, STROKE, look_around, odds
 from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, Up, blocks, whole
-from wmplay.worlds.painting import mixture_loss
+from wmplay.worlds.painting import WIDEST, mixture_loss, stroke
 
 
 def test_a_mode_is_a_whole_picture() -> None:
@@ -93,6 +93,47 @@ def test_weights_of_a_painter_with_one_way_to_go_on_load() -> None:
     painter.load_state_dict(old | short)
     assert torch.allclose(painter.leave[EXPECTED], old["leave"][:MODES].mean(0))
     assert not painter.foretells
+
+
+def test_what_a_painter_goes_on_from_in_its_own_hand_lies_beside_what_is_known() -> None:
+    """A stroke on what was seen would teach it to paint over the game."""
+    world = tiny_canvas()
+    vision, painter = world.vision, world.painter
+    colour, picture = torch.rand(4, 3, 64, 64), torch.rand(4, 3, 64, 64)
+    known = torch.zeros(4, 1, 64, 64)
+    known[..., 30:50, 20:40] = 1.0
+    known[3] = 0.0
+    fixed = torch.zeros(4, 1, 64, 64)
+    fixed[..., 35:40, 42:] = 1.0
+    given = (colour * known, known, fixed, torch.zeros(4, 4, 32, 32), picture)
+    own, more = stroke(vision, painter, torch.Generator().manual_seed(0), *given)
+    assert torch.equal(own * known, colour * known)
+    assert not (more * fixed).any(), "the screen is nobody's land"
+    assert not more[3].any(), "beside nothing is nothing"
+    fresh = (more - known)[0, 0] > 0.0
+    where = fresh.nonzero()
+    assert fresh.any()
+    assert where[:, 0].min() >= 30 - WIDEST and where[:, 0].max() < 50 + WIDEST
+    assert own[:3].movedim(1, -1)[:, fresh].std(-2).max() > 0.0
+
+
+def test_a_painter_goes_on_from_the_mode_that_is_nearest_what_came() -> None:
+    """Another's road would lead away from the lesson's."""
+    world = tiny_canvas()
+    with torch.no_grad():
+        world.painter.leave_bias.zero_()
+        for mode in range(MODES):
+            world.painter.leave_bias[mode].unflatten(-1, (4, -1))[..., mode % 8] = 100.0
+        world.vision.palette.colours.copy_(torch.linspace(0.0, 1.0, 8)[:, None].expand(-1, 3))
+    answer = torch.tensor([2, 5, 7])
+    picture = world.vision.palette.colours[answer][..., None, None].expand(-1, -1, 64, 64)
+    known = torch.zeros(3, 1, 64, 64)
+    known[..., 20:, :] = 1.0
+    nothing = torch.zeros(3, 1, 64, 64)
+    given = (picture * known, known, nothing, torch.zeros(3, 4, 32, 32), picture)
+    own, more = stroke(world.vision, world.painter, torch.Generator().manual_seed(0), *given)
+    assert more.sum() > known.sum()
+    torch.testing.assert_close(own, picture * more, atol=1e-3, rtol=0.0)
 
 
 def test_a_painter_that_never_learned_what_is_to_be_expected_mixes_its_modes() -> None:
@@ -204,7 +245,9 @@ def test_a_dream_that_stands_still_does_not_change_its_mind() -> None:
 def test_blocks_and_whole_undo_each_other() -> None:
     """Else colours land on their neighbours' pixels."""
     picture = torch.arange(2 * 4 * 6).view(2, 4, 6)
-    assert torch.equal(whole(blocks(picture)[..., None]).squeeze(1), picture)
+    which = torch.tensor([[[True, False, True], [True, True, False]], [[True] * 3, [False] * 3]])
+    shown = picture * which.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    assert torch.equal(whole(blocks(picture)[which][..., None], which).squeeze(1), shown)
 
 
 def test_a_mode_is_as_likely_as_to_come_up_in_one_of_the_pictures_that_it_is_held_for() -> None:

@@ -130,14 +130,22 @@ def most_around(picture: Tensor) -> Tensor:
     return picture
 
 
-def steepened(colour: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
-    """Colours between two others, all float [N, C] in [0, 1], STEEP times as far from the middle of the two, and never
-    beyond them.
+def extremes(picture: Tensor, valid: Tensor) -> Tensor:
+    """Of each pixel and its neighbours, as far as they are valid [B, 1, H, W]: the most that they show of each channel
+    of [B, C, H, W] in [0, 1], and one less the least: [B, H, W, 2C], where what is wanted of a pixel lies together."""
+    both = torch.cat((picture * valid, (1.0 - picture) * valid), dim=1)
+    return most_around(both.movedim(1, -1).contiguous())
+
+
+def steepened(colour: Tensor, bounds: Tensor, steep: float) -> Tensor:
+    """Colours [..., C] in [0, 1] between the `extremes` [..., 2C] of where they lie, so many times as far from the
+    middle of the two, and never beyond them.
 
     What overshoots is a colour that no place has: grey roads under green grass had a purple rim.
     """
-    middle = (lowest + highest) / 2
-    return torch.lerp(middle, colour, STEEP).clamp_(lowest, highest)
+    highest, dark = bounds.chunk(2, dim=-1)
+    lowest = 1.0 - dark
+    return torch.lerp((lowest + highest) / 2, colour, steep).clamp_(lowest, highest)
 
 
 # Sizes at which pictures are laid over each other, as parts of the frame's, and how often at each.
@@ -261,10 +269,8 @@ class Map:
             ((part[where, row, column] + 1.0) * (size / 2)).long().clamp(0, size - 1)
             for part, size in ((across, self.width), (down, self.height))
         )
-        # Laid out so that what is wanted of a pixel lies together: a batch of dreams wants a million of them.
-        bounds = torch.cat((picture * valid, (1.0 - picture) * valid), dim=1).movedim(1, -1).contiguous()
-        highest, dark = most_around(bounds)[where, pixel_y, pixel_x].split(3, dim=-1)
-        colour = steepened(found[where, :3, row, column], 1.0 - dark, highest)
+        bounds = extremes(picture, valid)[where, pixel_y, pixel_x]
+        colour = steepened(found[where, :3, row, column], bounds, STEEP)
         kept[where, :3, row, column] = (colour * 255.0).round().clamp(0, 255).to(torch.uint8)
         kept[:, 3:4].masked_fill_(fresh, 255)
         kept[:, 4:].masked_fill_(fresh, 255 if real else 0)

@@ -92,9 +92,7 @@ def look_around(
             (painter.colours_of(part, mode).float() / blend).softmax(-1)
             for part, mode in zip(found, drawn, strict=True)
         ]
-    tiles = torch.zeros(*asked.shape, 4, 3, device=pose.device)
-    tiles[asked] = torch.cat([part @ vision.palette.colours for part in choice])
-    painted = whole(tiles)
+    painted = whole(torch.cat([part @ vision.palette.colours for part in choice]), asked)
     world = torch.where(known, colour, painted)
     laid = (new >= STROKE) & (temperature > 0.0)
     if laid.any():

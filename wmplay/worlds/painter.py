@@ -191,6 +191,9 @@ def blocks(picture: Tensor) -> Tensor:
     return picture.unflatten(1, (-1, 2)).unflatten(3, (-1, 2)).movedim(2, 3).flatten(3)
 
 
-def whole(parts: Tensor) -> Tensor:
-    """Channels in blocks of 2 × 2 pixels [B, H/2, W/2, 4, K] as a picture [B, K, H, W]."""
-    return parts.unflatten(3, (2, 2)).permute(0, 5, 1, 3, 2, 4).flatten(4, 5).flatten(2, 3)
+def whole(parts: Tensor, which: Tensor) -> Tensor:
+    """Channels [N, 4, K] of blocks of 2 × 2 pixels as pictures [B, K, H, W]; which, bool [B, H/2, W/2]: the N blocks
+    they are of. 0 elsewhere."""
+    tiles = parts.new_zeros(*which.shape, *parts.shape[1:])
+    tiles[which] = parts
+    return tiles.unflatten(3, (2, 2)).permute(0, 5, 1, 3, 2, 4).flatten(4, 5).flatten(2, 3)

@@ -13,7 +13,8 @@ from wmplay.worlds.blocks import detached, full_precision, to_float, transitions
 from wmplay.worlds.camera import Vision
 from wmplay.worlds.geometry import between, journey
 from wmplay.worlds.glances import GLANCE_SIZE
-from wmplay.worlds.painter import EXPECTED, MODES, Painter, blocks
+from wmplay.worlds.looking import BLEND
+from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, blocks, whole
 from wmplay.worlds.protocol import Segment
 
 # Share of pictures in which the painter is not led by where the camera went and by the keys. Whoever played knew where
@@ -24,6 +25,9 @@ from wmplay.worlds.protocol import Segment
 UNLED = 0.4
 # How much every mode learns from every picture, so that none is left behind.
 FAIR = 0.03
+# Share of pictures that go on from a stroke in the painter's own hand, beside what is known and at most this wide in
+# pixels, as dreams do (scheduled sampling: Bengio et al. 2015, arXiv 1506.03099).
+OWN, WIDEST = 1 / 3, 9
 # The answer of a pixel that is not asked.
 UNASKED = -1
 
@@ -40,7 +44,7 @@ def painting_loss(
     batch, rows = segment.reward.shape
     valid, keep = transitions(segment.first, segment.mask)
     motion = segment.encoded[..., :3] * valid[..., None]
-    lot = torch.rand(batch, 5, generator=generator, device=motion.device)
+    lot = torch.rand(batch, 3, generator=generator, device=motion.device)
     since = (lot[:, 0].square() * (rows - 1)).long() + 1
     # Only what lies in the last frame's own episode.
     back = torch.minimum(since, valid[:, 1:].flip(1).cumprod(1).sum(1))
@@ -51,29 +55,24 @@ def painting_loss(
     picture = to_float(segment.observation[:, -1]).contiguous()
     fixed = (vision.fixed() > 0.5).float().expand(batch, -1, -1, -1).contiguous()
     with full_precision(picture), torch.no_grad():
-        colour, known = vision.glimpse(seen, pose, lot[:, 1:3] - 0.5)
-        known = known * (lot[:, 3] > 0.1)[:, None, None, None]
+        colour, known = vision.glimpse(seen, pose)
+        known = known * (lot[:, 1] > 0.1)[:, None, None, None]
     steps = vision.told(motion, action * valid[..., None])
     glances = segment.encoded[..., -GLANCE_SIZE:].float()
     real = (torch.arange(rows, device=motion.device) < (rows - back)[:, None]).float()
     looks = painter.seen(glances, real[..., None])
-    led = lot[:, 4] > UNLED
+    own = int(OWN * batch)
+    led = (lot[:, 2] > UNLED) & (everyone >= own)
     guide = painter.follow_segment(steps, looks, keep) * led[:, None]
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
-    features, modes = painter(colour * known, known, fixed, guide, wide)
-    unknown = ((known + fixed) == 0.0).squeeze(1)
-    # Only blocks in which something is asked are worth a softmax and an answer: they would cost more than all layers.
-    asked = blocks(unknown)
-    some = asked.any(-1)
-    found, of = features[some], everyone[:, None, None].expand_as(some)[some]
-    pixels = torch.stack([blocks(channel) for channel in picture.unbind(1)], dim=-1)[some]
-    answer = vision.palette.nearest(pixels).masked_fill(~asked[some], UNASKED).flatten()
-    costs = []
-    for head in (*range(MODES), EXPECTED):
-        logits = painter.colours_of(found, head).flatten(0, 1).float()
-        cost = F.cross_entropy(logits, answer, reduction="none", ignore_index=UNASKED).view(-1, 4).sum(1)
-        costs.append(cost.new_zeros(batch).index_add(0, of, cost))
-    fit, count = -torch.stack(costs[:MODES], 1), asked.flatten(1).sum(1)
+    if own:
+        more = stroke(vision, painter, generator, *(part[:own] for part in (colour, known, fixed, wide, picture)))
+        colour, known = (torch.cat((new, old[own:])) for new, old in zip(more, (colour, known), strict=True))
+    features, modes = painter(colour, known, fixed, guide, wide)
+    unknown = (known + fixed) == 0.0
+    asked = _Asked(vision, features, picture, unknown)
+    costs = [asked.cost(painter.colours_of(asked.features, head)) for head in (*range(MODES), EXPECTED)]
+    fit, count = -torch.stack(costs[:MODES], 1), asked.count
     mixture, nll = mixture_loss(fit, modes, count)
     if painter.training:
         painter.foretells.fill_(True)
@@ -82,6 +81,56 @@ def painting_loss(
     used = torch.exp(-(share.mean(0) * (share.mean(0) + 1e-9).log()).sum())
     loss = mixture + expected
     return loss, detached(loss=loss, nll=nll, expected=expected, modes=used, unknown=unknown.float().mean())
+
+
+class _Asked:
+    """The pixels of pictures [B, 3, H, W] where `which` [B, 1, H, W] is true, in blocks of 2 × 2.
+
+    Only blocks in which something is asked are worth a softmax and an answer: they would cost more than all layers.
+
+    some: bool [B, H/2, W/2], where N of them are; features [N, a]: a painter's there; of [N]: whose they are;
+    count [B]: pixels asked.
+    """
+
+    def __init__(self, vision: Vision, features: Tensor, picture: Tensor, which: Tensor) -> None:
+        asked = blocks(which.squeeze(1))
+        self.some, self.count = asked.any(-1), asked.flatten(1).sum(1)
+        self.features = features[self.some]
+        self.of = torch.arange(len(picture), device=picture.device)[:, None, None].expand_as(self.some)[self.some]
+        pixels = torch.stack([blocks(channel) for channel in picture.unbind(1)], dim=-1)[self.some]
+        self._answer = vision.palette.nearest(pixels).masked_fill(~asked[self.some], UNASKED).flatten()
+
+    def cost(self, logits: Tensor) -> Tensor:
+        """Nats [B] of the pictures, given logits [N, 4, K]."""
+        each = F.cross_entropy(logits.flatten(0, 1).float(), self._answer, reduction="none", ignore_index=UNASKED)
+        return each.new_zeros(len(self.count)).index_add(0, self.of, each.view(-1, 4).sum(1))
+
+
+@torch.no_grad()
+def stroke(
+    vision: Vision,
+    painter: Painter,
+    generator: torch.Generator,
+    colour: Tensor,
+    known: Tensor,
+    fixed: Tensor,
+    wide: Tensor,
+    picture: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Colour and known after a stroke in the painter's own hand, unled, in the mode that is nearest what came.
+
+    colour [B, 3, H, W], known, fixed and wide: what a painter reads; picture [B, 3, H, W]: what came.
+    """
+    features, _ = painter(colour, known, fixed, colour.new_zeros(len(colour), GUIDE), wide)
+    reach = int(torch.randint(2, WIDEST + 1, (), generator=generator, device=known.device))
+    near = (F.max_pool2d(known, 2 * reach + 1, 1, reach) > 0.5) & ((known + fixed) == 0.0)
+    asked = _Asked(vision, features, picture, near)
+    logits = torch.stack([painter.colours_of(asked.features, mode) for mode in range(MODES)])
+    mode = torch.stack([asked.cost(each) for each in logits]).argmin(0)[asked.of]
+    with full_precision(picture):
+        choice = (logits[mode, torch.arange(len(mode), device=mode.device)].float() / BLEND).softmax(-1)
+        painted = whole(choice @ vision.palette.colours, asked.some)
+    return torch.where(near, painted, colour), torch.where(near, 1.0, known)
 
 
 def mixture_loss(fit: Tensor, modes: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
