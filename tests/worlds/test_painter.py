@@ -21,7 +21,8 @@ def test_a_mode_is_a_whole_picture() -> None:
     painter = Painter(4, 8, GLANCE_SIZE, 3, 32, 32)
     generator = torch.Generator().manual_seed(0)
     empty = torch.zeros(16, 1, 32, 32)
-    asking = (empty.expand(-1, 3, -1, -1), empty, empty, torch.zeros(16, GUIDE), torch.zeros(16, 4, 32, 32))
+    nothing = (empty.expand(-1, 3, -1, -1), empty, empty, empty.expand(-1, 2, -1, -1))
+    asking = (*nothing, torch.zeros(16, GUIDE), torch.zeros(16, 4, 32, 32))
     optimiser = torch.optim.Adam(painter.parameters(), lr=1e-2)
     for _ in range(160):  # all of one colour, or all of another, by a coin
         answer = torch.randint(1, 3, (16,), generator=generator)
@@ -93,6 +94,25 @@ def test_weights_of_a_painter_with_one_way_to_go_on_load() -> None:
     painter.load_state_dict(old | short)
     assert torch.allclose(painter.leave[EXPECTED], old["leave"][:MODES].mean(0))
     assert not painter.foretells
+
+
+def test_weights_of_a_painter_that_saw_no_pattern_load() -> None:
+    """Slots from before go on as they were."""
+    torch.manual_seed(0)
+    painter = Painter(4, 8, GLANCE_SIZE, 3, 32, 32)
+    seen = (torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32), torch.zeros(2, 1, 32, 32), torch.rand(2, 2, 32, 32))
+    asking = (*seen, torch.zeros(2, GUIDE), torch.zeros(2, 4, 32, 32))
+    with torch.no_grad():
+        painter.enter.weight[:, 20:] = 0.0
+        before = painter(*asking)[0]
+        old = {name: value for name, value in painter.state_dict().items() if not name.startswith("pattern.")}
+        old["enter.weight"] = old["enter.weight"][:, :20].clone()
+        painter.enter.weight.normal_()
+        assert not torch.allclose(painter(*asking)[0], before)
+        painter.pattern.lessons.fill_(7)
+        painter.load_state_dict(old)
+        torch.testing.assert_close(painter(*asking)[0], before)
+    assert painter.pattern.lessons == 0
 
 
 def test_what_a_painter_goes_on_from_in_its_own_hand_lies_beside_what_is_known() -> None:

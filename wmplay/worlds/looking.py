@@ -71,7 +71,9 @@ def look_around(
     fixed = (1.0 - loose).expand(len(pose), -1, -1, -1)
     if temperature > 0.0:
         guide = torch.zeros_like(guide)  # see `painting.UNLED`
-    features, modes = painter(colour * sure, sure, fixed, guide, wide)
+    seen = colour * sure
+    hint = painter.pattern.foretold(seen, sure, vision.palette, stretch)
+    features, modes = painter(seen, sure, fixed, hint, guide, wide)
     asked = blocks(~known.squeeze(1)).any(-1)  # only what nobody knows is worth a choice
     # Picture by picture: a batch's logits are larger than a processor's cache.
     found = features[asked].split(asked.flatten(1).sum(1).tolist())

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from wmplay.worlds.blocks import full_precision, mlp
 from wmplay.worlds.kept import Kept
+from wmplay.worlds.pattern import Pattern
 from wmplay.worlds.strided import doubled_weight
 
 # Size of the guide, the painter's memory of where it was led.
@@ -23,6 +24,8 @@ GUIDE = 128
 MODES = 8
 # Read like a mode: what is to be expected of each pixel, whichever of them it will be.
 EXPECTED = MODES
+# What a painter is shown of a pixel: its colour, whether it is known and of the screen, and what a pattern says of it.
+SHOWN = 7
 
 
 class _Down(nn.Module):
@@ -69,7 +72,7 @@ class _Parts(NamedTuple):
 
 
 class Painter(nn.Module):
-    """(colour, known, screen-fixed, guide) → logits over the palette for every pixel.
+    """(colour, known, screen-fixed, pattern, guide) → logits over the palette for every pixel.
 
     The lead says what the picture in front of it cannot, in two ways. A GRU, the guide, looks while there is something
     real to look at and then follows the camera's motions and the keys: where no road is in sight, a driver who steers
@@ -91,7 +94,8 @@ class Painter(nn.Module):
             nn.Flatten(), nn.SiLU(), nn.Linear(512, GUIDE),
         )  # fmt: skip
         self.lead = mlp((2 * GUIDE, 192, math.prod(self.coarse)))
-        self.enter = nn.Conv2d(20, a, 3, 1, 1)
+        self.pattern = Pattern()
+        self.enter = nn.Conv2d(4 * SHOWN, a, 3, 1, 1)
         self.down = nn.ModuleList((_Down(a, b), _Down(b, b), _Down(b, b)))
         self.up = nn.ModuleList((Up(b, b, b), Up(b, b, b), Up(b, a, a)))
         # Of each mode, and EXPECTED: what it adds to the last layer's features before they bend, and how it reads
@@ -133,14 +137,15 @@ class Painter(nn.Module):
         return torch.cat((self.look(glance) * real, real), dim=-1)
 
     def forward(
-        self, colour: Tensor, known: Tensor, fixed: Tensor, guide: Tensor, wide: Tensor
+        self, colour: Tensor, known: Tensor, fixed: Tensor, hint: Tensor, guide: Tensor, wide: Tensor
     ) -> tuple[Tensor, Tensor]:
         """What every mode reads its colours from, in blocks of 2 × 2 pixels, and the modes' logits [B, M].
 
-        colour [B, 3, H, W] (0 where unknown); known and fixed [B, 1, H, W]; guide [B, 128]; wide [B, 4, 32, 32], see
-        `glances.wide_view`. Returns features [B, H/2, W/2, a], for `colours_of`.
+        colour [B, 3, H, W] (0 where unknown); known and fixed [B, 1, H, W]; hint [B, 2, H, W]: what the `pattern` says;
+        guide [B, 128]; wide [B, 4, 32, 32], see `glances.wide_view`. Returns features [B, H/2, W/2, a], for
+        `colours_of`.
         """
-        x = F.pixel_unshuffle(torch.cat((colour - 0.4 * known, known, fixed), dim=1), 2)
+        x = F.pixel_unshuffle(torch.cat((colour - 0.4 * known, known, fixed, hint), dim=1), 2)
         x = F.silu(self.enter(x))
         kept = [x]
         for layer in self.down:
@@ -168,6 +173,11 @@ class Painter(nn.Module):
         return (logits + bias.to(logits.dtype)).unflatten(-1, (4, -1))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
+        # Weights from before patterns were looked for.
+        enter = state_dict.get(f"{prefix}enter.weight", self.enter.weight)
+        state_dict[f"{prefix}enter.weight"] = F.pad(enter, (0, 0, 0, 0, 0, 4 * SHOWN - enter.shape[1]))
+        for name, value in Pattern().state_dict(prefix=f"{prefix}pattern.").items():
+            state_dict.setdefault(name, value)
         # Weights from before there were modes: all modes are as the one there was.
         if f"{prefix}leave.weight" in state_dict:
             weight, bias = (state_dict.pop(f"{prefix}leave.{name}") for name in ("weight", "bias"))

@@ -43,6 +43,7 @@ def painting_loss(
     assert segment.encoded is not None
     batch, rows = segment.reward.shape
     valid, keep = transitions(segment.first, segment.mask)
+    stretch = vision.stretch().detach()
     motion = segment.encoded[..., :3] * valid[..., None]
     lot = torch.rand(batch, 3, generator=generator, device=motion.device)
     since = (lot[:, 0].square() * (rows - 1)).long() + 1
@@ -68,7 +69,10 @@ def painting_loss(
     if own:
         more = stroke(vision, painter, generator, *(part[:own] for part in (colour, known, fixed, wide, picture)))
         colour, known = (torch.cat((new, old[own:])) for new, old in zip(more, (colour, known), strict=True))
-    features, modes = painter(colour, known, fixed, guide, wide)
+    if painter.training:
+        painter.pattern.learn(picture, vision.loose().expand(batch, -1, -1, -1), vision.palette, stretch)
+    hint = painter.pattern.foretold(colour, known, vision.palette, stretch)
+    features, modes = painter(colour, known, fixed, hint, guide, wide)
     unknown = (known + fixed) == 0.0
     asked = _Asked(vision, features, picture, unknown)
     costs = [asked.cost(painter.colours_of(asked.features, head)) for head in (*range(MODES), EXPECTED)]
@@ -121,7 +125,8 @@ def stroke(
 
     colour [B, 3, H, W], known, fixed and wide: what a painter reads; picture [B, 3, H, W]: what came.
     """
-    features, _ = painter(colour, known, fixed, colour.new_zeros(len(colour), GUIDE), wide)
+    hint = painter.pattern.foretold(colour, known, vision.palette, vision.stretch())
+    features, _ = painter(colour, known, fixed, hint, colour.new_zeros(len(colour), GUIDE), wide)
     reach = int(torch.randint(2, WIDEST + 1, (), generator=generator, device=known.device))
     near = (F.max_pool2d(known, 2 * reach + 1, 1, reach) > 0.5) & ((known + fixed) == 0.0)
     asked = _Asked(vision, features, picture, near)

@@ -1,0 +1,85 @@
+"""If these fail, dreams of patterned ground make up at each stroke what they could have known: squares become blobs."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from wmplay.worlds.geometry import pixel_centres
+from wmplay.worlds.palette import Palette
+from wmplay.worlds.pattern import Pattern
+
+STRETCH = torch.tensor([1.0, 1.25])
+PERIOD = 26.3
+MEADOW, SQUARE, ROAD = torch.tensor([[0.4, 0.8, 0.4], [0.4, 0.9, 0.4], [0.4, 0.4, 0.4]])
+
+
+def _meadow(poses: torch.Tensor) -> torch.Tensor:
+    """A meadow with squares half a period wide and a road, seen from poses (x, y, angle) [B, 3]: [B, 3, 64, 64]."""
+    rays = pixel_centres(64, 64) / STRETCH
+    turn = poses[:, 2, None, None]
+    x = poses[:, 0, None, None] + rays[..., 0] * turn.cos() - rays[..., 1] * turn.sin()
+    y = poses[:, 1, None, None] + rays[..., 0] * turn.sin() + rays[..., 1] * turn.cos()
+    square = ((x % PERIOD < PERIOD / 2) & (y % PERIOD < PERIOD / 2))[..., None]
+    picture = torch.where(square, SQUARE, MEADOW)
+    return torch.where(((x - 0.3 * y).abs() < 5.0)[..., None], ROAD, picture).movedim(-1, 1).contiguous()
+
+
+def _poses(batch: int, seed: int) -> torch.Tensor:
+    lot = torch.rand(batch, 3, generator=torch.Generator().manual_seed(seed))
+    return lot * torch.tensor([80.0, 80.0, 2 * math.pi])
+
+
+def _palette() -> Palette:
+    palette = Palette(4)
+    palette.colours[:3] = torch.stack((ROAD, MEADOW, SQUARE))
+    palette.mass[:3] = torch.tensor([1.0, 8.0, 3.0])
+    return palette
+
+
+def _taught(palette: Palette) -> Pattern:
+    pattern = Pattern()
+    for seed in range(8):
+        pattern.learn(_meadow(_poses(8, seed)), torch.ones(8, 1, 64, 64), palette, STRETCH)
+    return pattern
+
+
+def test_a_pattern_foretells_what_was_never_in_sight() -> None:
+    """Where it lies is read off each picture; how long it is, was learned from others."""
+    palette = _palette()
+    pattern, pictures = _taught(palette), _meadow(_poses(12, 99))
+    known = torch.zeros(12, 1, 64, 64)
+    known[..., 26:, :] = 1.0
+    sure, shade = pattern.foretold(pictures * known, known, palette, STRETCH).unbind(1)
+    truth = (pictures[:, 1] > 0.85).float()
+    new = (known[:, 0] == 0.0) & (pictures[:, 1] > 0.7) & (sure > 0.3)
+    assert new.float().mean() > 0.15, "most of the meadow ahead"
+    right = ((shade > 0.0).float() == truth)[new].float().mean()
+    assert right > 0.93, f"{right:.3f}; three quarters are meadow without a square"
+
+
+def test_where_nothing_repeats_itself_nothing_is_foretold() -> None:
+    """A hint that is no better than a guess would be believed wherever it is."""
+    palette = _palette()
+    pattern = _taught(palette)
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(12, 1, 8, 8, generator=generator).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    blotches = torch.where(coarse > 0.75, SQUARE[:, None, None], MEADOW[:, None, None])
+    known = torch.ones(12, 1, 64, 64)
+    plain = MEADOW[:, None, None].expand(12, 3, 64, 64)
+
+    def sure(pictures: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        return pattern.foretold(pictures * known, known, palette, STRETCH)[:, 0].mean()
+
+    meadow = sure(_meadow(_poses(12, 99)), known)
+    assert meadow > 0.5
+    assert sure(blotches, known) < 0.6 * meadow
+    assert sure(plain, known) < 0.01
+    assert sure(plain, torch.zeros_like(known)) == 0.0
+
+
+def test_a_pattern_nobody_learned_foretells_nothing() -> None:
+    """Slots from before there were patterns go on as they were."""
+    known = torch.ones(4, 1, 64, 64)
+    assert not Pattern().foretold(_meadow(_poses(4, 0)), known, _palette(), STRETCH).any()

@@ -1,0 +1,161 @@
+"""A pattern on the ground that repeats itself: where it goes on, it can be foretold to the pixel.
+
+Ground is what shows the game's two commonest colours, as a meadow and the squares that are mown in it. How long the
+pattern's period is, is learned once; how it lies under a camera is found in each picture, by laying what is known over
+itself (autocorrelation by Fourier transform). All that is known is then folded into one period, and unfolded again.
+
+Shapes: B batch, H W frame, L periods, A angles.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from wmplay.worlds.blocks import full_precision
+from wmplay.worlds.geometry import pixel_centres, shrunk
+from wmplay.worlds.palette import Palette
+
+# Periods that a pattern may have, in parts of the frame's width, and the ways in which it may lie, in a quarter turn.
+SHORTEST, LONGEST, PERIODS, ANGLES = 0.2, 0.7, 65, 60
+# Numbers in one period's picture, along each side.
+CELL = 24
+# How far from the mixtures of its two colours ground may be, and how far beyond either of them, in parts of their
+# difference.
+BESIDE, BEYOND = 0.04, 0.3
+# Variance of the ground, from 0 to 1 between its colours, from which on there is a pattern to be seen.
+PLAIN = 0.02
+# Batches from which the period is learned.
+ENOUGH = 200
+# What little evidence costs: the misfit of so many pixels has this root of its variance, at half the frame's size.
+DOUBT = 2.4
+
+
+class Ground(NamedTuple):
+    """shade [B, H, W]: from 0 to 1 between the two commonest colours, 0 where it is none; shown [B, H, W]: 1 where it
+    is."""
+
+    shade: Tensor
+    shown: Tensor
+
+
+class Pattern(nn.Module):
+    """How long the pattern's period is: `misfit` [L] of each, a mean over so many `lessons`."""
+
+    misfit: Tensor
+    lessons: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("misfit", torch.zeros(PERIODS))
+        self.register_buffer("lessons", torch.tensor(0))
+
+    @torch.no_grad()
+    def learn(self, picture: Tensor, known: Tensor, palette: Palette, stretch: Tensor) -> None:
+        """Learn the period from pictures [B, 3, H, W] where they are known [B, 1, H, W], while there is need."""
+        if self.lessons >= ENOUGH:
+            return
+        with full_precision(picture):
+            ground = ground_of(picture, known, palette)
+            found, _, variance = _laid_over(ground, self._periods(picture), stretch)
+            fit = (found.amin(2) - 1.0) * (variance / (variance + PLAIN))[:, None]
+            self.lessons += 1
+            self.misfit += (fit.mean(0) - self.misfit) / self.lessons
+
+    @torch.no_grad()
+    def foretold(self, colour: Tensor, known: Tensor, palette: Palette, stretch: Tensor) -> Tensor:
+        """What a pattern in pictures [B, 3, H, W], as far as they are known [B, 1, H, W], says of all pixels
+        [B, 2, H, W]: how sure it is, from 0 to 1, and as much of the shade, from -0.5 to 0.5. 0 before the first
+        lesson."""
+        with full_precision(colour):
+            ground = ground_of(colour, known, palette)
+            period = self._periods(colour)[self.misfit.argmin()]
+            found, angles, variance = _laid_over(ground, period[None], stretch)
+            misfit, best = found[:, 0].min(1)
+            trust = (1.0 - misfit).clamp(0.0, 1.0) * variance / (variance + PLAIN) * (self.lessons > 0)
+            shade, weight = _folded(ground, period, angles[best], stretch)
+            sure = weight.clamp_max(1.0) * trust[:, None, None]
+            return torch.stack((sure, (shade - 0.5) * sure), dim=1)
+
+    def _periods(self, picture: Tensor) -> Tensor:
+        """In units of length, which are pixels along x."""
+        return torch.linspace(SHORTEST, LONGEST, PERIODS, device=picture.device) * picture.shape[-1]
+
+
+def ground_of(picture: Tensor, known: Tensor, palette: Palette) -> Ground:
+    """What is ground in pictures [B, 3, H, W], of what is known [B, 1, H, W]."""
+    low, high = palette.colours[palette.mass.topk(2).indices]
+    along = high - low
+    x = picture.movedim(1, -1) - low
+    shade = (x @ along) / along.square().sum().clamp_min(1e-6)
+    beside = (x - shade[..., None] * along).abs().amax(-1)
+    shown = (beside < BESIDE) & ((shade - 0.5).abs() < 0.5 + BEYOND) & (known.squeeze(1) > 0.5)
+    return Ground(shade.clamp(0.0, 1.0) * shown, shown.float())
+
+
+def _laid_over(ground: Ground, periods: Tensor, stretch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """How badly ground fits on itself, moved by each of periods [L] in each of A directions and a quarter turn from
+    there: [B, L, A], 0 for a perfect fit and 1 for what has nothing to do with each other. With the angles [A], and the
+    variance [B] of the ground's shade."""
+    height, width = ground.shown.shape[1:]
+    weight = shrunk(ground.shown, 2)
+    shade = shrunk(ground.shade, 2) / weight.clamp_min(0.25)
+    shown = (weight > 0.5).float()
+    count = shown.sum((1, 2)).clamp_min(1.0)
+    mean = ((shade * shown).sum((1, 2)) / count)[:, None, None]
+    shade = (shade - mean) * shown
+    variance = shade.square().sum((1, 2)) / count
+    # At half size, in a field of full size: nothing wraps around.
+    spectra = torch.fft.rfft2(torch.stack((shown, shade, shade.square()), dim=1), s=(height, width))
+    one, first, second = spectra.unbind(1)
+    pairs = one.conj() * one
+    wrong = second.conj() * one + one.conj() * second - 2.0 * first.conj() * first
+    fields = torch.fft.irfft2(torch.stack((pairs, wrong), dim=1), s=(height, width)).flatten(2)
+    angles = torch.arange(ANGLES, device=periods.device) * (math.pi / 2 / ANGLES)
+    both = fields.new_zeros(())
+    for turn in (angles, angles + math.pi / 2):
+        way = torch.stack((turn.cos(), turn.sin()), dim=-1) * stretch / 2.0
+        both = both + _read(fields, periods[:, None, None] * way, height, width)
+    pairs, wrong = both.unbind(1)
+    misfit = wrong / pairs.clamp_min(1.0) / (2.0 * variance + 1e-4)[:, None, None] + DOUBT / pairs.clamp_min(1.0).sqrt()
+    return misfit, angles, variance
+
+
+def _read(fields: Tensor, points: Tensor, height: int, width: int) -> Tensor:
+    """Bilinear samples [B, C, ...] of fields [B, C, H * W] that wrap around, at points [..., 2] as (x, y)."""
+    corner = points.floor()
+    right, below = (points - corner).unbind(-1)
+    x, y = corner.long().unbind(-1)
+    found = fields.new_zeros(())
+    for column, across in ((x, 1.0 - right), (x + 1, right)):
+        for row, down in ((y, 1.0 - below), (y + 1, below)):
+            found = found + fields[..., (row % height) * width + column % width] * (across * down)
+    return found
+
+
+def _folded(ground: Ground, period: Tensor, angle: Tensor, stretch: Tensor) -> tuple[Tensor, Tensor]:
+    """What ground shows, each place as the mean of all that are whole periods from it along angle [B] or across:
+    shade and how much there is of it, [B, H, W] each."""
+    height, width = ground.shown.shape[1:]
+    rays = pixel_centres(height, width, ground.shown.device) / stretch * (CELL / period)
+    cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    along, across = (rays[..., 0] * cosine + rays[..., 1] * sine), (rays[..., 1] * cosine - rays[..., 0] * sine)
+    corner_x, corner_y = along.floor(), across.floor()
+    right, below = along - corner_x, across - corner_y
+    values = torch.stack((ground.shade, ground.shown), dim=1).flatten(2)
+    cell = values.new_zeros(len(values), 2, CELL * CELL)
+    corners = []
+    for column, by_x in ((corner_x, 1.0 - right), (corner_x + 1.0, right)):
+        for row, by_y in ((corner_y, 1.0 - below), (corner_y + 1.0, below)):
+            place = ((row.long() % CELL) * CELL + column.long() % CELL).flatten(1)[:, None].expand(-1, 2, -1)
+            part = (by_x * by_y).flatten(1)[:, None]
+            cell.scatter_add_(2, place, values * part)
+            corners.append((place, part))
+    found = values.new_zeros(())
+    for place, part in corners:
+        found = found + cell.gather(2, place) * part
+    shade, weight = found.unflatten(2, (height, width)).unbind(1)
+    return shade / weight.clamp_min(0.05), weight
