@@ -13,6 +13,7 @@ from wmplay.worlds.glances import GLANCE_SIZE
 from wmplay.worlds.looking import PICTURES_AHEAD, STROKE, look_around, odds
 from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, Up, blocks, whole
 from wmplay.worlds.painting import WIDEST, mixture_loss, stroke
+from wmplay.worlds.pattern import Tile
 
 
 def test_a_mode_is_a_whole_picture() -> None:
@@ -235,7 +236,13 @@ def test_what_is_new_is_laid_down_in_broad_strokes() -> None:
     seen = paper.write(blank, torch.zeros(2, 3), vision.stretch(), picture, vision.loose(), real=True)
     before = (seen[:, 3] > 0).sum((1, 2))
     pose = torch.tensor([[STROKE * 64 - 2.0, 0.0, 0.0], [STROKE * 64 + 2.0, 0.0, 0.0]])
-    asking = (state.guide, vision.wide(state.real, state.since), torch.zeros(2, MODES), torch.ones(2, MODES))
+    asking = (
+        state.guide,
+        vision.wide(state.real, state.since),
+        Tile.of(state.tile),
+        torch.zeros(2, MODES),
+        torch.ones(2, MODES),
+    )
 
     def look(temperature: float) -> tuple[torch.Tensor, ...]:
         return look_around(vision, world.painter, paper, seen, pose, *asking, temperature)

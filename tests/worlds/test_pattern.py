@@ -6,12 +6,12 @@ import math
 
 import torch
 
-from wmplay.worlds.geometry import pixel_centres
+from wmplay.worlds.geometry import compose, pixel_centres
 from wmplay.worlds.palette import Palette
-from wmplay.worlds.pattern import Pattern
+from wmplay.worlds.pattern import Pattern, Tile
 
 STRETCH = torch.tensor([1.0, 1.25])
-PERIOD = 26.3
+PERIOD = 26.55
 MEADOW, SQUARE, ROAD = torch.tensor([[0.4, 0.8, 0.4], [0.4, 0.9, 0.4], [0.4, 0.4, 0.4]])
 
 
@@ -45,18 +45,43 @@ def _taught(palette: Palette) -> Pattern:
     return pattern
 
 
+def test_a_period_is_learned_to_a_fraction_of_a_pixel() -> None:
+    """A hundredth too short, and ten squares on it is a tenth of a square off."""
+    assert abs(float(_taught(_palette())._period(torch.zeros(1, 3, 64, 64))) - PERIOD) < 0.15
+
+
 def test_a_pattern_foretells_what_was_never_in_sight() -> None:
     """Where it lies is read off each picture; how long it is, was learned from others."""
     palette = _palette()
     pattern, pictures = _taught(palette), _meadow(_poses(12, 99))
     known = torch.zeros(12, 1, 64, 64)
     known[..., 26:, :] = 1.0
-    sure, shade = pattern.foretold(pictures * known, known, palette, STRETCH).unbind(1)
+    sure, shade = pattern.seen_in(pictures * known, known, palette, STRETCH).unbind(1)
     truth = (pictures[:, 1] > 0.85).float()
     new = (known[:, 0] == 0.0) & (pictures[:, 1] > 0.7) & (sure > 0.3)
     assert new.float().mean() > 0.15, "most of the meadow ahead"
     right = ((shade > 0.0).float() == truth)[new].float().mean()
     assert right > 0.93, f"{right:.3f}; three quarters are meadow without a square"
+
+
+def test_a_tile_is_kept_however_far_one_goes() -> None:
+    """Dreams painted squares after squares that they had painted before, and in the end blobs after blobs."""
+    palette, nothing = _palette(), torch.zeros(6, 1, 64, 64)
+    pattern, here, everywhere = _taught(palette), torch.zeros(6, 3), torch.ones(6, 1, 64, 64)
+    starts, away = _poses(6, 99), torch.tensor([70.0, -55.0, 2.1]).expand(6, 3)
+    tile = pattern.found(_meadow(starts), everywhere, here, palette, STRETCH)
+    blind = pattern.found(_meadow(starts), nothing, here, palette, STRETCH, tile)
+    assert torch.equal(blind.angle, tile.angle) and torch.equal(blind.trust, tile.trust)
+    seen = _meadow(compose(starts, away))
+    sure, shade = pattern.foretold(blind, seen, away, STRETCH).unbind(1)
+    new = (seen[:, 1] > 0.7) & (sure > 0.3)
+    assert new.float().mean() > 0.3
+    right = ((shade > 0.0) == (seen[:, 1] > 0.85))[new].float().mean()
+    assert right > 0.85, f"{right:.3f}"
+    # Who sees better now how it lies, forgets what was folded otherwise.
+    lost = Tile(torch.rand_like(tile.cell), tile.angle + 0.4, 0.5 * tile.trust)
+    again = pattern.found(_meadow(starts), everywhere, here, palette, STRETCH, lost)
+    torch.testing.assert_close(again, tile)
 
 
 def test_where_nothing_repeats_itself_nothing_is_foretold() -> None:
@@ -70,7 +95,7 @@ def test_where_nothing_repeats_itself_nothing_is_foretold() -> None:
     plain = MEADOW[:, None, None].expand(12, 3, 64, 64)
 
     def sure(pictures: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        return pattern.foretold(pictures * known, known, palette, STRETCH)[:, 0].mean()
+        return pattern.seen_in(pictures * known, known, palette, STRETCH)[:, 0].mean()
 
     meadow = sure(_meadow(_poses(12, 99)), known)
     assert meadow > 0.5
@@ -82,4 +107,4 @@ def test_where_nothing_repeats_itself_nothing_is_foretold() -> None:
 def test_a_pattern_nobody_learned_foretells_nothing() -> None:
     """Slots from before there were patterns go on as they were."""
     known = torch.ones(4, 1, 64, 64)
-    assert not Pattern().foretold(_meadow(_poses(4, 0)), known, _palette(), STRETCH).any()
+    assert not Pattern().seen_in(_meadow(_poses(4, 0)), known, _palette(), STRETCH).any()

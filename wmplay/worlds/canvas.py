@@ -28,6 +28,7 @@ from wmplay.worlds.glances import GLANCE_SIZE, glance, turned
 from wmplay.worlds.looking import HELD, look_around
 from wmplay.worlds.painter import GUIDE, MODES, Painter
 from wmplay.worlds.painting import painting_loss
+from wmplay.worlds.pattern import TILE_SIZE, Tile
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 from wmplay.worlds.screen import PARTS
 
@@ -42,6 +43,9 @@ MEMORY_RATE = 2.0
 # it (driver and persistent player, held-out play), 0.038 and 0.117 without. With 0.03 it was as good after 400 s, and
 # fell apart after 21 minutes, when whole segments began.
 MEMORY_DECAY = 0.1
+# How much of the trust in where a pattern lies is left after a step at temperature 0, which is held against the game:
+# the camera goes astray, and squares at the wrong places are worse than none. A dream of its own keeps its squares.
+LOST = 0.96
 
 
 class CanvasState(NamedTuple):
@@ -53,6 +57,7 @@ class CanvasState(NamedTuple):
     hidden float32 [B, D]: the memory; guide float32 [B, 128]: the painter's memory
     real float32 [B, 768]: the glance of the last real frame; since float32 [B, 3]: how the camera has moved since
     screen int64 [B, P]: what the parts of the screen show
+    tile float32 [B, 1154]: the pattern on the ground, `pattern.Tile.flat`
     chance float32 [B, M]: noise that changes a little with each stroke of the painter and decides in which of its modes
     it goes on
     """
@@ -68,6 +73,7 @@ class CanvasState(NamedTuple):
     real: Tensor
     since: Tensor
     screen: Tensor
+    tile: Tensor
     chance: Tensor
 
 
@@ -173,6 +179,7 @@ class Canvas(World):
             torch.zeros(batch, GLANCE_SIZE, device=device),
             torch.zeros(batch, 3, device=device),
             torch.zeros(batch, PARTS, dtype=torch.int64, device=device),
+            torch.zeros(batch, TILE_SIZE, device=device),
             chance if generator is None else noise_like(chance, generator),
         )
         start = context.first.clone()
@@ -202,8 +209,16 @@ class Canvas(World):
         sprite = self.vision.sprite(now)
         here = torch.zeros_like(pose)
         screen = self.vision.screen_codes(now)
+        tile = self.painter.pattern.found(
+            now,
+            loose.expand(len(now), -1, -1, -1),
+            pose,
+            self.vision.palette,
+            self.vision.stretch(),
+            Tile.of(state.tile * keep),
+        ).flat()
         return CanvasState(
-            canvas, pose, frame, motion, sprite, look, hidden * keep, guide, seen, here, screen, state.chance
+            canvas, pose, frame, motion, sprite, look, hidden * keep, guide, seen, here, screen, tile, state.chance
         )
 
     def step(
@@ -218,9 +233,12 @@ class Canvas(World):
         fresh = state.chance
         if temperature > 0.0:
             fresh = HELD * fresh + (1.0 - HELD**2) ** 0.5 * noise_like(fresh, generator)
+        tile = Tile.of(state.tile)
         world, canvas, chance = look_around(
-            self.vision, self.painter, self.map, state.canvas, pose, guide, wide, state.chance, fresh, temperature
+            self.vision, self.painter, self.map, state.canvas, pose, guide, wide, tile, state.chance, fresh, temperature
         )
+        if temperature == 0.0:
+            tile = tile._replace(trust=LOST * tile.trust)
         loose = self.vision.loose()
         seen = glance(world, loose)
         everything = self.memory.look(seen).float()
@@ -238,11 +256,11 @@ class Canvas(World):
             # memory learned to know it: after 15 steps the pose was, in root mean square, 0.97 and 2.02 units off (keys
             # of a player and an expert), where it was shown all that the map holds 1.35 and 2.29.
             look = self.memory.look(turned(state.real, since, self.vision.stretch(), self.width)).float()
-        return (
-            CanvasState(canvas, pose, frame, motion, sprite, look, hidden, guide, state.real, since, screen, chance),
-            reward,
-            torch.sigmoid(end),
+        pattern = tile.flat()
+        after = CanvasState(
+            canvas, pose, frame, motion, sprite, look, hidden, guide, state.real, since, screen, pattern, chance
         )
+        return after, reward, torch.sigmoid(end)
 
     def observe(self, state: CanvasState) -> Tensor:
         return state.frame.movedim(1, -1).contiguous()

@@ -8,9 +8,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from wmplay.worlds.blocks import expand_like
 from wmplay.worlds.camera import Vision
 from wmplay.worlds.geometry import Map
 from wmplay.worlds.painter import EXPECTED, MODES, Painter, blocks, whole
+from wmplay.worlds.pattern import Tile
 
 # Share of the frame that must be new before it is laid down in the map, in one stroke. Until then it is painted afresh
 # in each picture. Laid down as it came, roads were made of strips of a pixel or two, whose edges did not quite meet. Of
@@ -34,6 +36,8 @@ FLOOR = 0.1
 # where new road meets the grass 4.2 % were half way between the two at 0.3, 4.6 % at 0.4 and 5.3 % at 0.5, of the
 # game's 5.3 %.
 BLEND = 0.5
+# Below this, how a pattern lies is better read off what is in sight.
+TRUSTED = 0.3
 # The logit of what is not drawn: no noise lifts it above the others.
 NEVER = -1e4
 
@@ -46,6 +50,7 @@ def look_around(
     pose: Tensor,
     guide: Tensor,
     wide: Tensor,
+    tile: Tile,
     chance: Tensor,
     fresh: Tensor,
     temperature: float,
@@ -58,7 +63,8 @@ def look_around(
     never taught what is to be expected mixes the colours of its modes.
 
     paper: how maps are read and written; canvas uint8 [B, 5, N, N]: the maps themselves. pose [B, 3]; guide and wide:
-    what the painter goes by. chance [B, M]: standard normal noise that decides the mode; it becomes `fresh` [B, M] with
+    what the painter goes by; tile: the pattern on the ground, as it was really seen. Who did not see it well looks for
+    it in what is painted. chance [B, M]: standard normal noise that decides the mode; it becomes `fresh` [B, M] with
     each stroke, and where all is known, but not while what it decided is seen and not yet laid down.
     """
     stretch, loose = vision.stretch(), vision.loose()
@@ -72,7 +78,11 @@ def look_around(
     if temperature > 0.0:
         guide = torch.zeros_like(guide)  # see `painting.UNLED`
     seen = colour * sure
-    hint = painter.pattern.foretold(seen, sure, vision.palette, stretch)
+    doubtful = tile.trust < TRUSTED
+    if doubtful.any():
+        found = painter.pattern.found(seen, sure, pose, vision.palette, stretch)
+        tile = Tile(*(torch.where(expand_like(doubtful, a), a, b) for a, b in zip(found, tile, strict=True)))
+    hint = painter.pattern.foretold(tile, seen, pose, stretch)
     features, modes = painter(seen, sure, fixed, hint, guide, wide)
     asked = blocks(~known.squeeze(1)).any(-1)  # only what nobody knows is worth a choice
     # Picture by picture: a batch's logits are larger than a processor's cache.

@@ -71,7 +71,7 @@ def painting_loss(
         colour, known = (torch.cat((new, old[own:])) for new, old in zip(more, (colour, known), strict=True))
     if painter.training:
         painter.pattern.learn(picture, vision.loose().expand(batch, -1, -1, -1), vision.palette, stretch)
-    hint = painter.pattern.foretold(colour, known, vision.palette, stretch)
+    hint = painter.pattern.seen_in(colour, known, vision.palette, stretch)
     features, modes = painter(colour, known, fixed, hint, guide, wide)
     unknown = (known + fixed) == 0.0
     asked = _Asked(vision, features, picture, unknown)
@@ -125,7 +125,7 @@ def stroke(
 
     colour [B, 3, H, W], known, fixed and wide: what a painter reads; picture [B, 3, H, W]: what came.
     """
-    hint = painter.pattern.foretold(colour, known, vision.palette, vision.stretch())
+    hint = painter.pattern.seen_in(colour, known, vision.palette, vision.stretch())
     features, _ = painter(colour, known, fixed, hint, colour.new_zeros(len(colour), GUIDE), wide)
     reach = int(torch.randint(2, WIDEST + 1, (), generator=generator, device=known.device))
     near = (F.max_pool2d(known, 2 * reach + 1, 1, reach) > 0.5) & ((known + fixed) == 0.0)
