@@ -2,10 +2,10 @@
 
 Three things are learned from frames and actions alone. *Vision*: how far the camera moved between two frames, and which
 pixels stay on the screen (a car, an instrument bar), in which pictures. *Painter*: in which ways the world may go on
-where nobody has looked yet. *Memory*: a GRU that, from the keys, moves the camera and the instruments. A dream is then:
-move, look at the map, paint what is new, write it into the map. What was seen stays where it was (generative memory of
-space: Fraccaro et al. 2018, arXiv 1804.09401; learning motion by making the second picture from the first: Zhou et al.
-2017, arXiv 1704.07813).
+where nobody has looked yet, and how long the pattern on its ground is, which goes on as it was seen. *Memory*: a GRU
+that, from the keys, moves the camera and the instruments. A dream is then: move, look at the map, paint what is new,
+write it into the map. What was seen stays where it was (generative memory of space: Fraccaro et al. 2018, arXiv
+1804.09401; learning motion by making the second picture from the first: Zhou et al. 2017, arXiv 1704.07813).
 
 Shapes: B batch, T time, H W frame, N side of the map, Z sprite code, P parts of the screen, M modes, D hidden.
 """
