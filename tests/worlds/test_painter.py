@@ -126,7 +126,7 @@ def test_what_a_painter_goes_on_from_in_its_own_hand_lies_beside_what_is_known()
     known[3] = 0.0
     fixed = torch.zeros(4, 1, 64, 64)
     fixed[..., 35:40, 42:] = 1.0
-    given = (colour * known, known, fixed, torch.zeros(4, 4, 32, 32), picture)
+    given = (colour * known, known, fixed, torch.zeros(4, 2, 64, 64), torch.zeros(4, 4, 32, 32), picture)
     own, more = stroke(vision, painter, torch.Generator().manual_seed(0), *given)
     assert torch.equal(own * known, colour * known)
     assert not (more * fixed).any(), "the screen is nobody's land"
@@ -151,7 +151,7 @@ def test_a_painter_goes_on_from_the_mode_that_is_nearest_what_came() -> None:
     known = torch.zeros(3, 1, 64, 64)
     known[..., 20:, :] = 1.0
     nothing = torch.zeros(3, 1, 64, 64)
-    given = (picture * known, known, nothing, torch.zeros(3, 4, 32, 32), picture)
+    given = (picture * known, known, nothing, nothing.expand(-1, 2, -1, -1), torch.zeros(3, 4, 32, 32), picture)
     own, more = stroke(world.vision, world.painter, torch.Generator().manual_seed(0), *given)
     assert more.sum() > known.sum()
     torch.testing.assert_close(own, picture * more, atol=1e-3, rtol=0.0)

@@ -45,6 +45,12 @@ def _taught(palette: Palette) -> Pattern:
     return pattern
 
 
+def _seen_in(pattern: Pattern, pictures: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """What pictures tell of what is not known in them."""
+    here = torch.zeros(len(pictures), 3)
+    return pattern.foretold(pattern.found(pictures * known, known, here, _palette(), STRETCH), pictures, here, STRETCH)
+
+
 def test_a_period_is_learned_to_a_fraction_of_a_pixel() -> None:
     """A hundredth too short, and ten squares on it is a tenth of a square off."""
     assert abs(float(_taught(_palette())._period(torch.zeros(1, 3, 64, 64))) - PERIOD) < 0.15
@@ -56,7 +62,7 @@ def test_a_pattern_foretells_what_was_never_in_sight() -> None:
     pattern, pictures = _taught(palette), _meadow(_poses(12, 99))
     known = torch.zeros(12, 1, 64, 64)
     known[..., 26:, :] = 1.0
-    sure, shade = pattern.seen_in(pictures * known, known, palette, STRETCH).unbind(1)
+    sure, shade = _seen_in(pattern, pictures, known).unbind(1)
     truth = (pictures[:, 1] > 0.85).float()
     new = (known[:, 0] == 0.0) & (pictures[:, 1] > 0.7) & (sure > 0.3)
     assert new.float().mean() > 0.15, "most of the meadow ahead"
@@ -95,7 +101,7 @@ def test_where_nothing_repeats_itself_nothing_is_foretold() -> None:
     plain = MEADOW[:, None, None].expand(12, 3, 64, 64)
 
     def sure(pictures: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        return pattern.seen_in(pictures * known, known, palette, STRETCH)[:, 0].mean()
+        return _seen_in(pattern, pictures, known)[:, 0].mean()
 
     meadow = sure(_meadow(_poses(12, 99)), known)
     assert meadow > 0.5
@@ -107,4 +113,4 @@ def test_where_nothing_repeats_itself_nothing_is_foretold() -> None:
 def test_a_pattern_nobody_learned_foretells_nothing() -> None:
     """Slots from before there were patterns go on as they were."""
     known = torch.ones(4, 1, 64, 64)
-    assert not Pattern().seen_in(_meadow(_poses(4, 0)), known, _palette(), STRETCH).any()
+    assert not _seen_in(Pattern(), _meadow(_poses(4, 0)), known).any()

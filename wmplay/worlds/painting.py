@@ -66,12 +66,14 @@ def painting_loss(
     led = (lot[:, 2] > UNLED) & (everyone >= own)
     guide = painter.follow_segment(steps, looks, keep) * led[:, None]
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
-    if own:
-        more = stroke(vision, painter, generator, *(part[:own] for part in (colour, known, fixed, wide, picture)))
-        colour, known = (torch.cat((new, old[own:])) for new, old in zip(more, (colour, known), strict=True))
+    here, loose = torch.zeros_like(pose), vision.loose().expand(batch, -1, -1, -1)
     if painter.training:
-        painter.pattern.learn(picture, vision.loose().expand(batch, -1, -1, -1), vision.palette, stretch)
-    hint = painter.pattern.seen_in(colour, known, vision.palette, stretch)
+        painter.pattern.learn(seen, loose, vision.palette, stretch)
+    tile = painter.pattern.found(seen, loose, here, vision.palette, stretch)
+    hint = painter.pattern.foretold(tile, picture, pose, stretch)
+    if own:
+        more = stroke(vision, painter, generator, *(part[:own] for part in (colour, known, fixed, hint, wide, picture)))
+        colour, known = (torch.cat((new, old[own:])) for new, old in zip(more, (colour, known), strict=True))
     features, modes = painter(colour, known, fixed, hint, guide, wide)
     unknown = (known + fixed) == 0.0
     asked = _Asked(vision, features, picture, unknown)
@@ -118,14 +120,14 @@ def stroke(
     colour: Tensor,
     known: Tensor,
     fixed: Tensor,
+    hint: Tensor,
     wide: Tensor,
     picture: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Colour and known after a stroke in the painter's own hand, unled, in the mode that is nearest what came.
 
-    colour [B, 3, H, W], known, fixed and wide: what a painter reads; picture [B, 3, H, W]: what came.
+    colour [B, 3, H, W], known, fixed, hint and wide: what a painter reads; picture [B, 3, H, W]: what came.
     """
-    hint = painter.pattern.seen_in(colour, known, vision.palette, vision.stretch())
     features, _ = painter(colour, known, fixed, hint, colour.new_zeros(len(colour), GUIDE), wide)
     reach = int(torch.randint(2, WIDEST + 1, (), generator=generator, device=known.device))
     near = (F.max_pool2d(known, 2 * reach + 1, 1, reach) > 0.5) & ((known + fixed) == 0.0)

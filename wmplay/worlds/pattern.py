@@ -131,11 +131,6 @@ class Pattern(nn.Module):
             sure = weight.clamp_max(1.0) * tile.trust[:, None, None]
             return torch.stack((sure, (shade / weight.clamp_min(0.05) - 0.5) * sure), dim=1)
 
-    def seen_in(self, colour: Tensor, known: Tensor, palette: Palette, stretch: Tensor) -> Tensor:
-        """What pictures [B, 3, H, W] themselves tell of what is not known [B, 1, H, W] in them: see `foretold`."""
-        here = colour.new_zeros(len(colour), 3)
-        return self.foretold(self.found(colour, known, here, palette, stretch), colour, here, stretch)
-
     def _corners(self, like: Tensor, angle: Tensor, pose: Tensor, stretch: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The four entries of a cell that each pixel lies between, [B, 1, H * W], and its share in each."""
         height, width = like.shape[2:]
