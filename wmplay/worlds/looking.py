@@ -78,7 +78,7 @@ def look_around(
     if temperature > 0.0:
         guide = torch.zeros_like(guide)  # see `painting.UNLED`
     seen = colour * sure
-    doubtful = tile.trust < TRUSTED
+    doubtful = (tile.trust < TRUSTED) & (painter.pattern.lessons > 0)
     if doubtful.any():
         found = painter.pattern.found(seen, sure, pose, vision.palette, stretch)
         tile = Tile(*(torch.where(expand_like(doubtful, a), a, b) for a, b in zip(found, tile, strict=True)))
