@@ -14,6 +14,7 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmplay.worlds.blocks import full_precision
@@ -124,18 +125,16 @@ class Pattern(nn.Module):
         """What a tile says of all pixels [B, 2, H, W] of pictures like [B, 3, H, W], for a camera at `pose` [B, 3]: how
         sure it is, from 0 to 1, and as much of the shade, from -0.5 to 0.5."""
         with full_precision(like):
-            read = tile.cell.new_zeros(())
-            for place, part in self._corners(like, tile.angle, pose, stretch):
-                read = read + tile.cell.gather(2, place.expand(-1, 2, -1)) * part
-            shade, weight = read.unflatten(2, like.shape[2:]).unbind(1)
+            # Rows and columns that follow the last are the first again.
+            around = F.pad(tile.cell.unflatten(2, (CELL, CELL)), (0, 1, 0, 1), mode="circular")
+            places = self._places(like, tile.angle, pose, stretch).remainder(CELL) * (2.0 / CELL) - 1.0
+            shade, weight = F.grid_sample(around, places, align_corners=True).unbind(1)
             sure = weight.clamp_max(1.0) * tile.trust[:, None, None]
             return torch.stack((sure, (shade / weight.clamp_min(0.05) - 0.5) * sure), dim=1)
 
     def _corners(self, like: Tensor, angle: Tensor, pose: Tensor, stretch: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The four entries of a cell that each pixel lies between, [B, 1, H * W], and its share in each."""
-        height, width = like.shape[2:]
-        rays = (pixel_centres(height, width, like.device) / stretch).expand(len(pose), -1, -1, -1)
-        places = rotate(rotate(rays, pose[:, 2]) + pose[:, None, None, :2], -angle) * (CELL / self._period(like))
+        places = self._places(like, angle, pose, stretch)
         corner = places.floor()
         right, below = (places - corner).flatten(1, 2).unbind(-1)
         x, y = corner.long().flatten(1, 2).unbind(-1)
@@ -144,6 +143,12 @@ class Pattern(nn.Module):
             for column, across in ((x, 1.0 - right), (x + 1, right))
             for row, down in ((y, 1.0 - below), (y + 1, below))
         ]
+
+    def _places(self, like: Tensor, angle: Tensor, pose: Tensor, stretch: Tensor) -> Tensor:
+        """Where pixels lie in the pattern, in entries of a cell from the world's origin on, [B, H, W, 2] as (x, y)."""
+        height, width = like.shape[2:]
+        rays = (pixel_centres(height, width, like.device) / stretch).expand(len(pose), -1, -1, -1)
+        return rotate(rotate(rays, pose[:, 2]) + pose[:, None, None, :2], -angle) * (CELL / self._period(like))
 
     def _period(self, picture: Tensor) -> Tensor:
         """The likeliest, between those that were tried where a parabola through the best and its neighbours is lowest.
