@@ -15,13 +15,13 @@ PERIOD = 26.55
 MEADOW, SQUARE, ROAD = torch.tensor([[0.4, 0.8, 0.4], [0.4, 0.9, 0.4], [0.4, 0.4, 0.4]])
 
 
-def _meadow(poses: torch.Tensor) -> torch.Tensor:
-    """A meadow with squares half a period wide and a road, seen from poses (x, y, angle) [B, 3]: [B, 3, 64, 64]."""
-    rays = pixel_centres(64, 64) / STRETCH
+def _meadow(poses: torch.Tensor, height: int = 64, width: int = 64, period: float = PERIOD) -> torch.Tensor:
+    """A meadow with squares half a period wide and a road, seen from poses (x, y, angle) [B, 3]: [B, 3, H, W]."""
+    rays = pixel_centres(height, width) / STRETCH
     turn = poses[:, 2, None, None]
     x = poses[:, 0, None, None] + rays[..., 0] * turn.cos() - rays[..., 1] * turn.sin()
     y = poses[:, 1, None, None] + rays[..., 0] * turn.sin() + rays[..., 1] * turn.cos()
-    square = ((x % PERIOD < PERIOD / 2) & (y % PERIOD < PERIOD / 2))[..., None]
+    square = ((x % period < period / 2) & (y % period < period / 2))[..., None]
     picture = torch.where(square, SQUARE, MEADOW)
     return torch.where(((x - 0.3 * y).abs() < 5.0)[..., None], ROAD, picture).movedim(-1, 1).contiguous()
 
@@ -54,6 +54,17 @@ def _seen_in(pattern: Pattern, pictures: torch.Tensor, known: torch.Tensor) -> t
 def test_a_period_is_learned_to_a_fraction_of_a_pixel() -> None:
     """A hundredth too short, and ten squares on it is a tenth of a square off."""
     assert abs(float(_taught(_palette())._period(torch.zeros(1, 3, 64, 64))) - PERIOD) < 0.15
+
+
+def test_a_wide_frame_is_not_laid_over_its_other_end() -> None:
+    """Moved up by more than its height a picture covers nothing, which says nothing of how long the pattern is."""
+    palette, pattern = _palette(), Pattern()
+    for seed in range(8):
+        poses = _poses(8, seed)
+        pictures = _meadow(torch.cat((2.0 * poses[:, :2], 0.05 * poses[:, 2:]), dim=1), 32, 128, 2.0 * PERIOD)
+        pattern.learn(pictures, torch.ones(8, 1, 32, 128), palette, STRETCH)
+    period = float(pattern._period(torch.zeros(1, 3, 32, 128)))
+    assert abs(period - 2.0 * PERIOD) < 0.5, f"{period:.2f}"
 
 
 def test_a_pattern_foretells_what_was_never_in_sight() -> None:

@@ -190,10 +190,10 @@ class Vision(nn.Module):
             self.palette.learn(picture.flatten(2)[:, :, world[some]].movedim(1, -1).reshape(-1, 3), generator)
 
     def glimpse(self, picture: Tensor, motion: Tensor) -> tuple[Tensor, Tensor]:
-        """What a camera that has moved by `motion` [B, 3] still knows from a picture [B, 3, H, W]: colour and known,
-        next to what a map would show in which the picture was laid down."""
+        """What a camera that has moved by `motion` [B, 3] still knows from a picture [B, 3, H, W]: colour [B, 3, H, W]
+        (0 where unknown) and known [B, 1, H, W]; very nearly what a map shows in which the picture was laid down."""
         _, height, width = self.shape
-        fixed, loose = (self.fixed() > 0.5).float(), self.loose()
+        fixed = (self.fixed() > 0.5).float()
         points = seen_from(motion, self.stretch(), height, width)
         both = torch.cat((picture, fixed.expand(len(picture), -1, -1, -1)), dim=1)
         seen = sample(both, points)
@@ -201,7 +201,7 @@ class Vision(nn.Module):
         known = inside(points, height - 2, width - 2)[:, None] & (seen[:, 3:] < 0.01) & (fixed < 0.5)
         x, y = ((points + points.new_tensor((width, height)) / 2).long()).unbind(-1)
         everyone = torch.arange(len(picture), device=picture.device)[:, None, None]
-        bounds = extremes(picture, loose)[everyone, y.clamp(0, height - 1), x.clamp(0, width - 1)]
+        bounds = extremes(picture, 1.0 - fixed)[everyone, y.clamp(0, height - 1), x.clamp(0, width - 1)]
         colour = steepened(seen[:, :3].movedim(1, -1), bounds, AS_STEEP).movedim(-1, 1)
         return (colour * known).contiguous(), known.float()
 

@@ -82,14 +82,15 @@ class Pattern(nn.Module):
     @torch.no_grad()
     def learn(self, picture: Tensor, known: Tensor, palette: Palette, stretch: Tensor) -> None:
         """Learn the period from pictures [B, 3, H, W] where they are known [B, 1, H, W], while there is need."""
-        if self.lessons >= ENOUGH:
+        need = self.lessons < ENOUGH
+        if need.device.type == "cpu" and not need:  # elsewhere asking would stall the device
             return
         with full_precision(picture):
             ground = ground_of(picture, known, palette)
             found, _, variance = _laid_over(ground, self._periods(picture), stretch)
             fit = (found.amin(2) - 1.0) * (variance / (variance + PLAIN))[:, None]
-            self.lessons += 1
-            self.misfit += (fit.mean(0) - self.misfit) / self.lessons
+            self.lessons += need
+            self.misfit += need * (fit.mean(0) - self.misfit) / self.lessons
 
     @torch.no_grad()
     def found(
@@ -116,8 +117,8 @@ class Pattern(nn.Module):
                 surer = trust > kept.trust
                 angle, trust = torch.where(surer, angle, kept.angle), torch.maximum(trust, kept.trust)
                 cell = kept.cell * FADED * ~surer[:, None, None]
-            for place, part in self._corners(picture, angle, pose, stretch):
-                cell.scatter_add_(2, place.expand(-1, 2, -1), values * part)
+            for entry, share in _corners(self._places(picture, angle, pose, stretch).flatten(1, 2), CELL, CELL):
+                cell.scatter_add_(2, entry[:, None].expand(-1, 2, -1), values * share[:, None])
             return Tile(cell, angle, trust)
 
     @torch.no_grad()
@@ -131,18 +132,6 @@ class Pattern(nn.Module):
             shade, weight = F.grid_sample(around, places, align_corners=True).unbind(1)
             sure = weight.clamp_max(1.0) * tile.trust[:, None, None]
             return torch.stack((sure, (shade / weight.clamp_min(0.05) - 0.5) * sure), dim=1)
-
-    def _corners(self, like: Tensor, angle: Tensor, pose: Tensor, stretch: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """The four entries of a cell that each pixel lies between, [B, 1, H * W], and its share in each."""
-        places = self._places(like, angle, pose, stretch)
-        corner = places.floor()
-        right, below = (places - corner).flatten(1, 2).unbind(-1)
-        x, y = corner.long().flatten(1, 2).unbind(-1)
-        return [
-            (((row % CELL) * CELL + column % CELL)[:, None], (across * down)[:, None])
-            for column, across in ((x, 1.0 - right), (x + 1, right))
-            for row, down in ((y, 1.0 - below), (y + 1, below))
-        ]
 
     def _places(self, like: Tensor, angle: Tensor, pose: Tensor, stretch: Tensor) -> Tensor:
         """Where pixels lie in the pattern, in entries of a cell from the world's origin on, [B, H, W, 2] as (x, y)."""
@@ -189,29 +178,32 @@ def _laid_over(ground: Ground, periods: Tensor, stretch: Tensor) -> tuple[Tensor
     mean = ((shade * shown).sum((1, 2)) / count)[:, None, None]
     shade = (shade - mean) * shown
     variance = shade.square().sum((1, 2)) / count
-    # At half size, in a field of full size: nothing wraps around.
+    # At half size, in a field of full size: what is moved by less than half the field does not meet its other end.
     spectra = torch.fft.rfft2(torch.stack((shown, shade, shade.square()), dim=1), s=(height, width))
     one, first, second = spectra.unbind(1)
     pairs = one.conj() * one
     wrong = second.conj() * one + one.conj() * second - 2.0 * first.conj() * first
     fields = torch.fft.irfft2(torch.stack((pairs, wrong), dim=1), s=(height, width)).flatten(2)
     angles = torch.arange(ANGLES, device=periods.device) * (math.pi / 2 / ANGLES)
-    both = fields.new_zeros(())
+    both, half = fields.new_zeros(()), stretch.new_tensor((width / 2, height / 2))
     for turn in (angles, angles + math.pi / 2):
         way = torch.stack((turn.cos(), turn.sin()), dim=-1) * stretch / 2.0
-        both = both + _read(fields, periods[:, None, None] * way, height, width)
+        moved = periods[:, None, None] * way
+        overlaps = (moved.abs() < half).all(-1)
+        both = both + sum(fields[..., entry] * share for entry, share in _corners(moved, height, width)) * overlaps
     pairs, wrong = both.unbind(1)
     misfit = wrong / pairs.clamp_min(1.0) / (2.0 * variance + 1e-4)[:, None, None] + DOUBT / pairs.clamp_min(1.0).sqrt()
     return misfit, angles, variance
 
 
-def _read(fields: Tensor, points: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear samples [B, C, ...] of fields [B, C, H * W] that wrap around, at points [..., 2] as (x, y)."""
+def _corners(points: Tensor, height: int, width: int) -> list[tuple[Tensor, Tensor]]:
+    """The four entries of a flat field [H * W] that wraps around which points [..., 2], (x, y), lie between, int64
+    [...], and the share of each [...]."""
     corner = points.floor()
     right, below = (points - corner).unbind(-1)
     x, y = corner.long().unbind(-1)
-    found = fields.new_zeros(())
-    for column, across in ((x, 1.0 - right), (x + 1, right)):
-        for row, down in ((y, 1.0 - below), (y + 1, below)):
-            found = found + fields[..., (row % height) * width + column % width] * (across * down)
-    return found
+    return [
+        ((row % height) * width + column % width, across * down)
+        for column, across in ((x, 1.0 - right), (x + 1, right))
+        for row, down in ((y, 1.0 - below), (y + 1, below))
+    ]
