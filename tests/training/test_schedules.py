@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.training.helpers import Killed, MemoryLog, kill_after, loop, order
 from wmplay.devices import Precision
+from wmplay.training import preview
+from wmplay.training.loop import SHOWING
 from wmplay.training.workshop import Workshop
 from wmplay.training.world_phase import WorldPhase
 
@@ -96,3 +100,28 @@ def test_while_it_collects_a_training_by_the_clock_is_not_over_before_its_time(
     assert running.budget.seconds_left(0, 60.0) == 89 * 60
     assert running.budget.seconds_left(0, 100 * 60.0) == 100 * 60, "collecting may outlast what was asked for"
     assert running.budget.seconds_left(1, 100 * 60.0) == 0
+
+
+def test_what_is_shown_meanwhile_takes_little_of_the_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preview of `canvas` every ten seconds took a twentieth of a training of two hours."""
+    path, settings = order("grid_world", "tokens", "x", steps=None, minutes=60.0)
+    running = loop(path, settings)
+    now, shown = [0.0], []
+    running._clock = lambda: now[0]
+
+    def a_second(_phase: WorldPhase) -> dict[str, float]:
+        now[0] += 1.0
+        return {}
+
+    def slowly(*_given: Any, **_more: Any) -> Any:
+        shown.append(now[0])
+        now[0] += 3.0
+        return np.zeros((3, 8, 4, 4, 3), np.uint8)
+
+    monkeypatch.setattr(WorldPhase, "step", a_second)
+    monkeypatch.setattr(preview, "strip", slowly)
+    kill_after(running, "vision", 500)
+    with pytest.raises(Killed):
+        running.run()
+    assert len(shown) == 4
+    assert min(later - before for before, later in itertools.pairwise(shown)) >= 3.0 / SHOWING

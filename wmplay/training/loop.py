@@ -21,6 +21,8 @@ from wmplay.training.workshop import Workshop
 
 # Seconds of work between two of each; for checkpoints see Settings.
 PUBLISH, FIRST_PUBLISH, PREVIEW, METRICS, COMMANDS = 30.0, 15.0, 10.0, 0.5, 0.25
+# Share of the time that previews may take, in which nothing is learned: one of `canvas` takes a second on a laptop.
+SHOWING = 0.02
 
 End = Literal["done", "stopped"]
 
@@ -44,6 +46,7 @@ class Loop:
         shop.leaving = self._leaving
         now = clock()
         self._last = {"checkpoint": now, "publish": now, "preview": -1e9, "metrics": -1e9, "commands": -1e9}
+        self._preview_took = 0.0
         self._speed = _Speed()
 
     def stop(self) -> None:
@@ -114,7 +117,7 @@ class Loop:
             over = phase.progress >= 1
             if over or self._due("metrics", METRICS):
                 self._report(phase, metrics)
-            if self._due("preview", PREVIEW) and phase.teaches:
+            if self._due("preview", max(PREVIEW, self._preview_took / SHOWING)) and phase.teaches:
                 self._preview()
             if self._due("checkpoint", self.shop.settings.checkpoint_every):
                 self._checkpoint(phase)
@@ -207,10 +210,12 @@ class Loop:
 
     def _preview(self) -> None:
         """The strip for the dashboard: while the last phase is yet to come, what the model sees; then dreams."""
+        begun = self._clock()
         worlds = [i for i, p in enumerate(self.phases) if p.teaches]
         closed = self.shop.phase_index < worlds[-1]
         picture = preview.strip(self.shop.world, self.shop.contexts(), closed=closed)
         atomic.write_bytes(self._root / "preview.npz", preview.as_npz(picture, closed=np.array(closed)))
+        self._preview_took = self._clock() - begun
 
 
 class _Speed:
