@@ -135,9 +135,9 @@ def sample_index(logits: Tensor, generator: torch.Generator | None, temperature:
     """Category indices int64 [N] drawn from softmax(logits [N, K] / temperature); the most likely at 0."""
     if temperature == 0.0:
         return logits.argmax(-1)
-    uniform = torch.rand(logits.shape, generator=generator, device=logits.device, dtype=torch.float32)
-    below = uniform.clamp_(1e-20, 1.0 - 1e-7).log_().neg_().log_()  # Gumbel's noise, less
-    return (logits.float() / temperature - below).argmax(-1)
+    waited = torch.empty(logits.shape, device=logits.device).exponential_(generator=generator)
+    # The logarithm is Gumbel's noise, less. Noise grows where logits would shrink: 1 is the usual temperature.
+    return torch.sub(logits.float(), waited.clamp_min_(1e-20).log_(), alpha=temperature).argmax(-1)
 
 
 def masked_mean(values: Tensor, weight: Tensor) -> Tensor:

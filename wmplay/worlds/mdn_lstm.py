@@ -29,7 +29,7 @@ class MdnLstm(nn.Module):
 
     def read(self, latent: Tensor, action: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """The memory after one step: (z, a, h) -> h' and its cell."""
-        return self.lstm.read(torch.cat((latent, action), dim=-1), hidden, cell)
+        return self.lstm.read((latent, action), hidden, cell)
 
     def advance(self, latent: Tensor, action: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Mixture, Tensor, Tensor]:
         """One step: (z, a, h) -> the mixture over z', and the memory after it."""
@@ -43,8 +43,8 @@ class MdnLstm(nn.Module):
             said = self.kept.of(taught, self._joined)(memory)
         else:
             said = torch.cat([head(memory).float() for head in self._heads()], dim=-1)
-        mixture, reward, end = said.split((said.shape[-1] - 2, 1, 1), dim=-1)
-        return self.mixture.read(mixture, latent), self.rewards.restore(reward.squeeze(-1)), end.squeeze(-1)
+        reward, end = said[:, -2:].unbind(-1)
+        return self.mixture.read(said[:, :-2], latent), self.rewards.restore(reward), end
 
     def _heads(self) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
         return self.mixture.linear, self.reward, self.end

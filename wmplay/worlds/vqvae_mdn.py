@@ -197,7 +197,7 @@ class VqvaeMdn(World):
     def _read(self, state: VqvaeMdnState, action: Tensor, codes: Tensor, first: Tensor) -> VqvaeMdnState:
         """One real row whose frame is already encoded as `codes` [B, P]."""
         inputs = self._inputs(state.codes, self.actions(action))
-        hidden, cell = self.memory.lstm.read(inputs, state.hidden, state.cell)
+        hidden, cell = self.memory.lstm.read((inputs,), state.hidden, state.cell)
         keep = (~first).float()[:, None]
         before = torch.where(first[:, None], codes, state.codes)
         return VqvaeMdnState(codes, before, hidden * keep, cell * keep)
@@ -209,7 +209,7 @@ class VqvaeMdn(World):
         self, state: VqvaeMdnState, action: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> tuple[VqvaeMdnState, Tensor, Tensor]:
         encoded = self.actions(action)
-        hidden, cell = self.memory.lstm.read(self._inputs(state.codes, encoded), state.hidden, state.cell)
+        hidden, cell = self.memory.lstm.read((self._inputs(state.codes, encoded),), state.hidden, state.cell)
         mixture, trunk = self._predict(state.codes, state.before, encoded, hidden)
         codes = mixture.sample(self.vision.codebook.live(), generator, temperature)
         reward, end = self.memory.predictor.outcome(trunk, self._vectors(codes), hidden)
