@@ -48,11 +48,11 @@ def test_a_resumed_agent_practises_in_the_precision_it_began_with(home: Path, me
         first.run()
     loop(broken, dataclasses.replace(settings, precision="float32")).run()
     assert same(weights(whole, "agent.safetensors"), weights(broken, "agent.safetensors"))
-    # An evolution goes by ranks, which rounding may leave as they are; what the dreams paid it does not.
     assert slots.read_slot(broken).agent == slots.read_slot(whole).agent
     plain, settings = order("grid_world", "vae_mdn", "plain", **more, precision="float32")
     loop(plain, settings).run()
-    assert not same(weights(whole, "agent.safetensors"), weights(plain, "agent.safetensors"))
+    # An evolution goes by ranks, which rounding may leave as they are; what the dreams paid it does not.
+    assert slots.read_slot(plain).agent != slots.read_slot(whole).agent
 
 
 @pytest.mark.parametrize("method", METHODS)
