@@ -21,7 +21,8 @@ from wmplay.training.workshop import Workshop
 
 # Seconds of work between two of each; for checkpoints see Settings.
 PUBLISH, FIRST_PUBLISH, PREVIEW, METRICS, COMMANDS = 30.0, 15.0, 10.0, 0.5, 0.25
-# Share of the time that previews may take, in which nothing is learned: one of `canvas` takes a second on a laptop.
+# Share of the time that previews may take, in which nothing is learned: one of `canvas` takes almost a second on two
+# cores.
 SHOWING = 0.02
 
 End = Literal["done", "stopped"]

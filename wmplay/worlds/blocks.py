@@ -135,8 +135,8 @@ def sample_index(logits: Tensor, generator: torch.Generator | None, temperature:
     """Category indices int64 [N] drawn from softmax(logits [N, K] / temperature); the most likely at 0."""
     if temperature == 0.0:
         return logits.argmax(-1)
-    waited = torch.empty(logits.shape, device=logits.device).exponential_(generator=generator)
-    # The logarithm is Gumbel's noise, less. Noise grows where logits would shrink: 1 is the usual temperature.
+    waited = torch.empty(logits.shape, device=logits.device, dtype=torch.float32).exponential_(generator=generator)
+    # The logarithm is Gumbel's noise, less (Maddison et al. 2014). It is scaled, not the logits: a visit fewer.
     return torch.sub(logits.float(), waited.clamp_min_(1e-20).log_(), alpha=temperature).argmax(-1)
 
 
