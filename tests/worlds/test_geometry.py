@@ -78,6 +78,22 @@ def test_alignment_finds_a_known_motion_to_a_tenth_of_a_pixel() -> None:
     assert (found - true)[:, 2].abs().max() < 0.004
 
 
+def test_alignment_finds_where_edges_are_that_jump_from_pixel_to_pixel() -> None:
+    """What maps show would be beside where it is, a little more with each step: errors add up."""
+    true = torch.randn(64, 3, generator=torch.Generator().manual_seed(1)) * torch.tensor([1.5, 1.5, 0.04])
+
+    def drawn(points: torch.Tensor) -> torch.Tensor:
+        """Light and dark squares [B, 3, 64, 64], each pixel of one of the two, as a game without smooth edges draws."""
+        slanted = (points / STRETCH) @ torch.tensor([[0.8, -0.6], [0.6, 0.8]])
+        return ((slanted / 11.0).floor().sum(-1) % 2)[:, None].expand(-1, 3, -1, -1)
+
+    before, after = (drawn(seen_from(motion, STRETCH, 64, 64)) for motion in (torch.zeros_like(true), true))
+    rough = true + torch.randn(64, 3, generator=torch.Generator().manual_seed(2)) * torch.tensor([0.3, 0.3, 0.01])
+    off = align(before, after, rough, STRETCH, torch.ones(1, 1, 64, 64)) - true
+    assert off[:, :2].square().mean().sqrt() < 0.04
+    assert off[:, 2].square().mean().sqrt() < 0.0015
+
+
 def test_alignment_without_anything_to_hold_on_to_keeps_the_guess() -> None:
     plain = torch.full((2, 3, 64, 64), 0.5)
     guess = torch.tensor([[1.0, -2.0, 0.1], [0.0, 0.0, 0.0]])
@@ -174,3 +190,24 @@ def test_palette_finds_the_colours_of_a_game_even_the_rare_one() -> None:
         palette.learn(truth[kind] + 0.005 * torch.randn(512, 3, generator=generator), generator)
     gap = torch.cdist(truth, palette.colours).amin(-1)
     assert gap.max() < 0.02
+
+
+def test_what_was_seen_often_is_remembered_from_all_sights_of_it() -> None:
+    """The last sight of an edge that jumps from pixel to pixel would be taken for where it is; and what is no longer
+    there may not shine through."""
+    world, here, everywhere = Map(64, 64), torch.zeros(1, 3), torch.ones(1, 1, 64, 64)
+    grass, road = (torch.full((1, 3, 64, 64), shade) for shade in (0.2, 0.8))
+    edge = grass.clone()
+    edge[..., 32:] = 0.8
+    jumped = grass.clone()
+    jumped[..., 33:] = 0.8
+
+    def shown(*sights: torch.Tensor) -> torch.Tensor:
+        maps = world.empty(1, torch.device("cpu"))
+        for sight in sights:
+            maps = world.write(maps, here, STRETCH, sight, everywhere, real=True)
+        return world.read(maps, here, STRETCH)[0][0, 0, 32]
+
+    between = shown(edge, edge, jumped)[32]
+    assert shown(jumped)[32] + 0.1 < between < shown(edge)[32] - 0.1
+    assert torch.allclose(shown(road, road, grass)[4:-4], torch.tensor(0.2), atol=0.01)

@@ -24,6 +24,12 @@ DETAIL = 2.5
 # down soft and sharpened when it was seen was a quarter farther off (squared error) and had 6.4 %, and judges of clips
 # that showed real land so (`evaluate.tell`) were right on 75 % [69, 80]; with 1.7 on 65 % [58, 70].
 STEEP = 1.7
+# How much a new sight of a place that was really seen before counts beside the earlier ones, as far as these fit to what
+# is seen around it now (Karis 2014, "High-quality temporal supersampling"). Where edges jump from pixel to pixel, many
+# sights of a place tell where they are: of the road's pixels 0.7 and 1.0 % were wrong at its rims after 5 steps of
+# CarRacing (cameras of a driver and of random keys, moved as they truly were) where the last sight alone counted, 0.5
+# and 0.8 % with 0.3; the squared error of known land fell from 50e-6 and 60e-6 to 30e-6 and 40e-6.
+FRESH = 0.3
 
 
 def rotate(vectors: Tensor, angle: Tensor) -> Tensor:
@@ -148,8 +154,9 @@ def steepened(colour: Tensor, bounds: Tensor, steep: float) -> Tensor:
     return torch.lerp((lowest + highest) / 2, colour, steep).clamp_(lowest, highest)
 
 
-# Sizes at which pictures are laid over each other, as parts of the frame's, and how often at each.
-_SHRINKS = ((4, 1), (2, 1), (1, 2))
+# Rounds in which pictures are laid over each other: at which part of their size, by every so manieth pixel, and from
+# what difference on a pixel is let go of.
+_ROUNDS = ((4, 1, 0.15), (2, 1, 0.15), (1, 2, 0.15), (1, 1, 0.03))
 
 
 @torch.no_grad()
@@ -157,16 +164,24 @@ def align(before: Tensor, after: Tensor, motion: Tensor, stretch: Tensor, loose:
     """Motions [B, 3] made exact to a fraction of a pixel by laying one picture over the other.
 
     Gauss-Newton on the difference of the pictures from small to full size, with the second picture's slopes (Lucas and
-    Kanade 1981; Baker and Matthews 2004, inverse compositional), and weights that let go of what does not fit; at full
-    size every other pixel is enough. loose [1, 1, H, W]: 1 where a pixel may move. Where there is nothing to hold on
-    to, the first guess stays.
+    Kanade 1981; Baker and Matthews 2004, inverse compositional), and weights that let go of what does not fit. loose
+    [1, 1, H, W]: 1 where a pixel may move. Where there is nothing to hold on to, the first guess stays.
+
+    At full size the pictures are softened: edges that jump from pixel to pixel, as a game draws them, say where they
+    are only together with their neighbours. Of CarRacing's camera a motion was 0.048 and 0.074 units and 0.0022 radians
+    off without that (x, y, turn; root of the mean square of 960 steps), 0.013, 0.017 and 0.0006 with it; and the sum of
+    15 motions 0.33, 0.44 and 0.009, and 0.07, 0.09 and 0.003.
     """
     height, width = before.shape[-2:]
     held = 2e-2 * torch.diag(torch.tensor([1.0, 1.0, 100.0], device=before.device))
-    old_full = torch.cat((before, loose.expand(len(before), -1, -1, -1)), dim=1)
-    for shrink, times in _SHRINKS:
-        old, new, may = (shrunk(x, shrink) if shrink > 1 else x for x in (old_full, after, loose))
-        skip = 2 if shrink == 1 else 1
+    everywhere = loose.expand(len(before), -1, -1, -1)
+    whole = softened(loose).clamp_min(1e-3)
+    soft = [softened(picture * loose) / whole for picture in (before, after)]
+    for shrink, skip, doubt in _ROUNDS:
+        first, second = (before, after) if shrink > 1 else soft
+        old, new, may = torch.cat((first, everywhere), dim=1), second, loose
+        if shrink > 1:
+            old, new, may = (shrunk(x, shrink) for x in (old, new, may))
         slope_x, slope_y = (slope / shrink for slope in _slopes(new, skip))
         new, may = new[..., ::skip, ::skip], may[..., ::skip, ::skip]
         centres = pixel_centres(height // shrink, width // shrink, before.device)[::skip, ::skip] * shrink
@@ -174,18 +189,16 @@ def align(before: Tensor, after: Tensor, motion: Tensor, stretch: Tensor, loose:
         turn = slope_y * (stretch[1] * x / stretch[0]) - slope_x * (stretch[0] * y / stretch[1])
         jacobian = torch.stack((slope_x * stretch[0], slope_y * stretch[1], turn), dim=1).flatten(2)
         rays = (centres / stretch).expand(len(motion), -1, -1, -1)
+        points = (rotate(rays, motion[:, 2]) + motion[:, None, None, :2]) * stretch
+        moved = sample(old, points / shrink)
+        wrong = new - moved[:, :3]
+        free = (moved[:, 3:] > 0.9) & (may > 0.9) & inside(points, height, width)[:, None]
+        weighted = jacobian * (free / (1.0 + (wrong / doubt).square())).flatten(1)[:, None]
         hold = held / shrink**2  # fewer pixels at a smaller size
-        for _ in range(times):
-            points = (rotate(rays, motion[:, 2]) + motion[:, None, None, :2]) * stretch
-            moved = sample(old, points / shrink)
-            wrong = new - moved[:, :3]
-            free = (moved[:, 3:] > 0.9) & (may > 0.9) & inside(points, height, width)[:, None]
-            weighted = jacobian * (free / (1.0 + (wrong / 0.15).square())).flatten(1)[:, None]
-            change = torch.linalg.solve(weighted @ jacobian.mT + hold, weighted @ wrong.flatten(1)[..., None])
-            change = change.squeeze(-1)
-            # A step further than this was not read off the pictures but off a mistake.
-            change = torch.cat((change[:, :2].clamp(-2.0, 2.0), change[:, 2:].clamp(-0.08, 0.08)), dim=-1)
-            motion = compose(motion, change)
+        change = torch.linalg.solve(weighted @ jacobian.mT + hold, weighted @ wrong.flatten(1)[..., None]).squeeze(-1)
+        # A step further than this was not read off the pictures but off a mistake.
+        change = torch.cat((change[:, :2].clamp(-2.0, 2.0), change[:, 2:].clamp(-0.08, 0.08)), dim=-1)
+        motion = compose(motion, change)
     return motion
 
 
@@ -247,8 +260,8 @@ class Map:
     def write(self, maps: Tensor, pose: Tensor, stretch: Tensor, picture: Tensor, valid: Tensor, real: bool) -> Tensor:
         """Maps with the picture [B, 3, H, W] in [0, 1] laid down where `valid` [B or 1, 1, H, W] is 1.
 
-        real: the picture was seen and replaces what was there; an imagined one only fills what nobody knew. Its edges
-        become steeper, see STEEP.
+        real: the picture was seen and replaces what was there, but for what is told of the same place by earlier ones,
+        see FRESH; an imagined one only fills what nobody knew. Its edges become steeper, see STEEP.
         """
         offset_x, offset_y = self._offsets(maps, pose)
         cosine, sine = pose[:, 2:].cos(), pose[:, 2:].sin()
@@ -271,6 +284,11 @@ class Map:
         )
         bounds = extremes(picture, valid)[where, pixel_y, pixel_x]
         colour = steepened(found[where, :3, row, column], bounds, STEEP)
+        if real:
+            highest, dark = bounds.chunk(2, dim=-1)
+            before = (kept[where, :3, row, column] / 255.0).clamp(1.0 - dark, highest)
+            seen = kept[where, 4, row, column] > 0
+            colour = torch.where(seen[:, None], torch.lerp(before, colour, FRESH), colour)
         kept[where, :3, row, column] = (colour * 255.0).round().clamp(0, 255).to(torch.uint8)
         kept[:, 3:4].masked_fill_(fresh, 255)
         kept[:, 4:].masked_fill_(fresh, 255 if real else 0)
