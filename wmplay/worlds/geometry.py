@@ -24,9 +24,9 @@ DETAIL = 2.5
 # down soft and sharpened when it was seen was a quarter farther off (squared error) and had 6.4 %, and judges of clips
 # that showed real land so (`evaluate.tell`) were right on 75 % [69, 80]; with 1.7 on 65 % [58, 70].
 STEEP = 1.7
-# How much a new sight of a place that was really seen before counts beside the earlier ones, as far as these fit to what
-# is seen around it now (Karis 2014, "High-quality temporal supersampling"). Where edges jump from pixel to pixel, many
-# sights of a place tell where they are: of the road's pixels 0.7 and 1.0 % were wrong at its rims after 5 steps of
+# How much a new sight of a place that was really seen before counts beside earlier ones, as far as these fit to what
+# is seen around it now (Karis 2014, "High-quality temporal supersampling"). Where edges jump from pixel to pixel,
+# many sights of a place tell where they are: of the road's pixels 0.7 and 1.0 % were wrong at its rims after 5 steps of
 # CarRacing (cameras of a driver and of random keys, moved as they truly were) where the last sight alone counted, 0.5
 # and 0.8 % with 0.3; the squared error of known land fell from 50e-6 and 60e-6 to 30e-6 and 40e-6.
 FRESH = 0.3
