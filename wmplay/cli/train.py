@@ -48,7 +48,7 @@ def train(
         from wmplay import games
 
         minutes = games.find(game).minutes
-        say(f"No budget given: training for {minutes:g} minutes (--minutes or --steps to change it).")
+        say(f"No budget given: training for {minutes:g} min (--minutes or --steps to change it).")
     from wmplay.core import jobs
     from wmplay.training.start import Order, start
 
