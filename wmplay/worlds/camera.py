@@ -124,7 +124,7 @@ class Vision(nn.Module):
         before, after = both[:, 0].contiguous(), both[:, 1].contiguous()
         motion = self.motion(before, after)
         with full_precision(both):
-            exact = align(before, after, motion, self.stretch(), self.loose())
+            exact = align(before, after, motion, self.stretch(), self.loose(), last=False)
             match, fixed_area = self._match(before, after, exact, pair.float())
             known, asked = self._moved(before, after, generator)
         guessed = self.motion(before, known)
