@@ -57,6 +57,21 @@ class ActionEncoder(nn.Module):
         return (action.float() - self.low) * self.scale - 1.0
 
 
+def gru_inputs(cell: nn.GRUCell, *parts: Tensor) -> Tensor:
+    """What a cell makes of its inputs, side by side [N, D], before it looks at its memory: float32 [N, 3H], for
+    `gru_step`. What needs no memory is worked out for all rows of a segment at once."""
+    return F.linear(torch.cat(parts, dim=-1), cell.weight_ih, cell.bias_ih).float()
+
+
+def gru_step(cell: nn.GRUCell, inputs: Tensor, hidden: Tensor) -> Tensor:
+    """The hidden float32 [B, H] after a step, from `gru_inputs` [B, 3H] and the one before (Cho et al. 2014)."""
+    size = hidden.shape[1]
+    before = F.linear(hidden, cell.weight_hh, cell.bias_hh).float()
+    reset, update = torch.sigmoid(inputs[:, : 2 * size] + before[:, : 2 * size]).chunk(2, dim=-1)
+    new = torch.tanh(torch.addcmul(inputs[:, 2 * size :], reset, before[:, 2 * size :]))
+    return torch.lerp(new, hidden, update)
+
+
 class RunningScale(nn.Module):
     """Mean and standard deviation of vectors [N, S], learned from the first `limit` rows seen in training, then fixed.
 

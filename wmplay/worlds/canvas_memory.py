@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.worlds.blocks import RunningScale, detached, masked_mean, mlp, transitions
+from wmplay.worlds.blocks import RunningScale, detached, gru_inputs, gru_step, masked_mean, mlp, transitions
 from wmplay.worlds.geometry import compose, journey
 from wmplay.worlds.glances import GLANCE_SIZE, turned
 from wmplay.worlds.next_screen import NextScreen
@@ -63,8 +63,19 @@ class CanvasMemory(nn.Module):
 
     def _step(self, hidden: Tensor, units: Tensor, look: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """`advance` with `moved` in deviations from its mean."""
-        hidden = self.cell(torch.cat((units, look, action), dim=-1), hidden).float()
+        hidden = gru_step(self.cell, gru_inputs(self.cell, units, look, action), hidden)
         return hidden, units + self.change(hidden).float()
+
+    def _hold(self, units: Tensor, looks: Tensor, action: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
+        """The hidden [B, D] that goes on, and those after each of the steps [B, T, D], from rows that are all known;
+        emptied after a row where keep [B, T] is 0."""
+        hidden = units.new_zeros(len(units), self.hidden_size)
+        held = []
+        inputs = gru_inputs(self.cell, units, looks, action)
+        for now, kept in zip(inputs.unbind(1), keep.unbind(1), strict=True):
+            held.append(gru_step(self.cell, now, hidden))
+            hidden = held[-1] * kept[:, None]
+        return hidden, torch.stack(held, 1)
 
     def outcome(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Reward and logit of the end [...] of hidden, look before and look after, side by side [..., D + 64]."""
@@ -103,34 +114,33 @@ class CanvasMemory(nn.Module):
         self.scale.learn(moved[valid])
         units = self.scale.normalise(moved)
         real = self.look(glances).float()
-        looks = [real[:, 0]]  # what the memory had seen before each step
         batch, length = segment.reward.shape
-        hidden = rows.new_zeros(batch, self.hidden_size)
-        last, guesses, hiddens = units[:, 0], [], []
+        told = min(read, length - 1)  # steps before which all was read
+        hidden, held = self._hold(units[:, :told], real[:, :told], action[:, 1 : told + 1], keep[:, 1 : told + 1])
+        guessed = units[:, :told] + self.change(held).float()
+        hiddens, guesses, looks = [held], [guessed], [real[:, :told]]  # what the memory had seen before each step
+        guess = guessed[:, -1]
         pose = rows.new_zeros(batch, 3)
         together = keep[:, read:].cumprod(1)  # no new episode since the memory was left alone
-        for t in range(1, length):
-            hidden, guess = self._step(hidden, last, looks[-1], action[:, t])
-            guesses.append(guess)
-            hiddens.append(hidden)
-            if t >= read:
-                with torch.no_grad():
-                    pose = compose(pose, self.scale.restore(guess)[:, :3])
-                    left = turned(glances[:, read - 1], pose, stretch, width) * together[:, t - read, None]
-                looks.append(self.look(left).float())
-                last = torch.where(valid[:, t, None], guess, units[:, t])
-            else:
-                looks.append(real[:, t])
-                last = units[:, t]
-            hidden = hidden * keep[:, t, None]
-        ok, held, guessed = valid[:, 1:], torch.stack(hiddens, 1), torch.stack(guesses, 1)
+        for t in range(read + 1, length):
+            with torch.no_grad():
+                pose = compose(pose, self.scale.restore(guess)[:, :3])
+                left = turned(glances[:, read - 1], pose, stretch, width) * together[:, t - read - 1, None]
+            look = self.look(left).float()
+            last = torch.where(valid[:, t - 1, None], guess, units[:, t - 1])
+            now, guess = self._step(hidden, last, look, action[:, t])
+            hidden = now * keep[:, t, None]
+            looks.append(look[:, None])
+            hiddens.append(now[:, None])
+            guesses.append(guess[:, None])
+        ok, held, guessed = valid[:, 1:], torch.cat(hiddens, 1), torch.cat(guesses, 1)
         wrong = 2.0 * F.huber_loss(guessed[..., :3], units[:, 1:, :3], reduction="none", delta=SLIDE)
         unlike = (guessed[..., 3:] - units[:, 1:, 3:]).square()
         motion_loss, sprite_loss = masked_mean(wrong.mean(-1), ok), masked_mean(unlike.mean(-1), ok)
         alone, truly = self.scale.restore(guessed[:, read - 1 :])[..., :3], moved[:, read:, :3]
         off = (journey(alone) - journey(truly)) / motion_scale * together[..., None]
         drift_loss = F.smooth_l1_loss(off, torch.zeros_like(off), beta=ASTRAY) if read < length else rows.new_zeros(())
-        seen = torch.cat((held, torch.stack(looks[:-1], 1), real[:, 1:]), dim=-1)
+        seen = torch.cat((held, torch.cat(looks, 1), real[:, 1:]), dim=-1)
         reward, end = self._told(seen)
         self.rewards.learn(segment.reward[:, 1:][ok])
         reward_loss = masked_mean(self.rewards.error(reward, segment.reward[:, 1:]), ok)

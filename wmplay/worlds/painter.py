@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmplay.worlds.blocks import full_precision, mlp
+from wmplay.worlds.blocks import full_precision, gru_inputs, gru_step, mlp
 from wmplay.worlds.kept import Kept
 from wmplay.worlds.pattern import Pattern
 from wmplay.worlds.strided import doubled_weight
@@ -120,16 +120,11 @@ class Painter(nn.Module):
 
         What needs no memory is one product; the rest is too small to gain by rounded numbers, and loses by rounding.
         """
-        cell = self.guide
-        inputs = F.linear(torch.cat((looks, steps), dim=-1), cell.weight_ih, cell.bias_ih).float()
+        inputs = gru_inputs(self.guide, looks, steps)
         guide = inputs.new_zeros(len(inputs), GUIDE)
         with full_precision(guide):
             for now, kept in zip(inputs.unbind(1), keep.unbind(1), strict=True):
-                guide = guide * kept[:, None]
-                before = F.linear(guide, cell.weight_hh, cell.bias_hh)
-                reset, update = torch.sigmoid(now[:, : 2 * GUIDE] + before[:, : 2 * GUIDE]).chunk(2, dim=-1)
-                new = torch.tanh(torch.addcmul(now[:, 2 * GUIDE :], reset, before[:, 2 * GUIDE :]))
-                guide = torch.lerp(new, guide, update)
+                guide = gru_step(self.guide, now, guide * kept[:, None])
         return guide
 
     def seen(self, glance: Tensor, real: Tensor) -> Tensor:
