@@ -28,7 +28,7 @@ STEEP = 1.7
 # is seen around it now (Karis 2014, "High-quality temporal supersampling"). Where edges jump from pixel to pixel,
 # many sights of a place tell where they are: of the road's pixels 0.7 and 1.0 % were wrong at its rims after 5 steps of
 # CarRacing (cameras of a driver and of random keys, moved as they truly were) where the last sight alone counted, 0.5
-# and 0.8 % with 0.3; the squared error of known land fell from 50e-6 and 60e-6 to 30e-6 and 40e-6.
+# and 0.8 % with 0.3; the squared error of known land fell from 50e-6 and 60e-6 to 40e-6.
 FRESH = 0.3
 
 
