@@ -6,7 +6,7 @@ import torch
 
 from tests.worlds.cases import pan, tiny_canvas
 from wmplay.training.muon import Muon
-from wmplay.worlds.blocks import to_float
+from wmplay.worlds.blocks import to_float, transitions
 from wmplay.worlds.canvas import Canvas
 from wmplay.worlds.geometry import Map, sample, seen_from
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned, wide_view
@@ -81,6 +81,25 @@ def test_a_memory_left_alone_gets_no_glance_at_what_really_happened() -> None:
     torch.nn.init.normal_(world.memory.change[-1].weight, std=0.1)  # type: ignore[arg-type]
     assert drift(segment.observation) == drift(other)
     assert drift(segment.observation) != drift(before)
+
+
+def test_a_memory_learns_from_many_rows_at_once_what_it_does_step_by_step() -> None:
+    """It would be trained on another way through a segment than dreams take, past ends of episodes too."""
+    world = tiny_canvas()
+    memory, segment = world.memory, encoded(world)
+    segment.first[0, 4] = True
+    torch.nn.init.normal_(memory.change[-1].weight, std=0.1)  # type: ignore[arg-type]
+    action, length, generator = world.actions(segment.action), segment.reward.shape[1], torch.Generator().manual_seed(0)
+    _, metrics = memory.loss(segment, action, length, world.vision.scale, world.vision.stretch(), 64, generator)
+    valid, keep = transitions(segment.first, segment.mask)
+    moved, glances = segment.observation[..., : len(memory.scale.mean)].clone(), segment.observation[..., -GLANCE_SIZE:]
+    moved[..., :3] *= valid[..., None]
+    hidden, wrong = torch.zeros(len(moved), memory.hidden_size), []
+    for t in range(1, length):
+        hidden, found = memory.advance(hidden, moved[:, t - 1], memory.look(glances[:, t - 1]), action[:, t])
+        hidden = hidden * keep[:, t, None]
+        wrong.append((memory.scale.normalise(found) - memory.scale.normalise(moved[:, t]))[..., 3:].square().mean(-1))
+    torch.testing.assert_close(metrics["sprite"], torch.stack(wrong, 1)[valid[:, 1:]].mean().detach())
 
 
 def test_a_slide_nobody_can_foresee_does_not_outweigh_all_bends() -> None:

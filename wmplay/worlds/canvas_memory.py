@@ -67,8 +67,9 @@ class CanvasMemory(nn.Module):
         return hidden, units + self.change(hidden).float()
 
     def _hold(self, units: Tensor, looks: Tensor, action: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-        """The hidden [B, D] that goes on, and those after each of the steps [B, T, D], from rows that are all known;
-        emptied after a row where keep [B, T] is 0."""
+        """`_step` through rows that are all known, from an empty memory: units [B, T, 3 + Z], looks [B, T, 32], encoded
+        action [B, T, A]. The hidden [B, D] that goes on, and those after each row [B, T, D]; emptied after a row where
+        keep [B, T] is 0."""
         hidden = units.new_zeros(len(units), self.hidden_size)
         held = []
         inputs = gru_inputs(self.cell, units, looks, action)

@@ -176,14 +176,12 @@ def align(before: Tensor, after: Tensor, motion: Tensor, stretch: Tensor, loose:
     """
     height, width = before.shape[-2:]
     held = 2e-2 * torch.diag(torch.tensor([1.0, 1.0, 100.0], device=before.device))
-    everywhere = loose.expand(len(before), -1, -1, -1)
-    whole = softened(loose).clamp_min(1e-3)
-    soft = [softened(picture * loose) / whole for picture in (before, after)]
+    shown = loose.expand(len(before), -1, -1, -1)
+    around = softened(loose).clamp_min(1e-3)
+    sharp = torch.cat((before, shown), dim=1), after
+    soft = torch.cat((softened(before * loose) / around, shown), dim=1), softened(after * loose) / around
     for shrink, skip, doubt in (*_ROUNDS, _LAST_ROUND) if last else _ROUNDS:
-        first, second = (before, after) if shrink > 1 else soft
-        old, new, may = torch.cat((first, everywhere), dim=1), second, loose
-        if shrink > 1:
-            old, new, may = (shrunk(x, shrink) for x in (old, new, may))
+        old, new, may = (*soft, loose) if shrink == 1 else (shrunk(x, shrink) for x in (*sharp, loose))
         slope_x, slope_y = (slope / shrink for slope in _slopes(new, skip))
         new, may = new[..., ::skip, ::skip], may[..., ::skip, ::skip]
         centres = pixel_centres(height // shrink, width // shrink, before.device)[::skip, ::skip] * shrink

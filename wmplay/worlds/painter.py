@@ -112,7 +112,7 @@ class Painter(nn.Module):
         without one, nothing real was in sight."""
         if look is None:
             look = guide.new_zeros(len(guide), GUIDE // 2 + 1)
-        return self.guide(torch.cat((look, step), dim=-1), guide).float()
+        return gru_step(self.guide, gru_inputs(self.guide, look, step), guide)
 
     def follow_segment(self, steps: Tensor, looks: Tensor, keep: Tensor) -> Tensor:
         """The guide [B, 128] after all rows of a segment: `follow` from an empty one through steps [B, T, S] and looks
