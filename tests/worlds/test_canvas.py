@@ -249,7 +249,7 @@ def test_a_map_shows_no_colour_that_was_not_laid_down() -> None:
     picture = torch.where(road, grey[:, None, None], green[:, None, None])[None]
     paper, stretch, everywhere = Map(64, 64), torch.ones(2), torch.ones(1, 1, 64, 64)
     maps = paper.write(paper.empty(1, picture.device), torch.zeros(1, 3), stretch, picture, everywhere, True)
-    seen, known, _ = paper.read(maps, torch.tensor([[1.3, -0.6, 0.1]]), stretch)
+    seen, known = paper.read(maps, torch.tensor([[1.3, -0.6, 0.1]]), stretch)
     shown = torch.where(known, seen, 0.5)
     assert known.float().mean() > 0.9
     # Texels are bytes: half a level of rounding, and one for what is summed.
@@ -288,7 +288,7 @@ def test_a_painter_learns_from_land_as_a_map_shows_it() -> None:
     start, stretch = torch.zeros(3, 3), vision.stretch().detach()
     empty = paper.empty(3, picture.device)
     maps = paper.write(empty, start, stretch, picture, vision.loose(), real=True)
-    shown, there, _ = paper.read(maps, motion, stretch)
+    shown, there = paper.read(maps, motion, stretch)
     with torch.no_grad():
         colour, known = vision.glimpse(picture, motion)
     both = known * there

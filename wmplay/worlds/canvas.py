@@ -51,7 +51,7 @@ LOST = 0.96
 class CanvasState(NamedTuple):
     """A batch of dreams.
 
-    canvas: the map, uint8 [B, 5, N, N] (colour, known, real); pose float32 [B, 3]: where the camera is on it
+    canvas: the map, uint8 [B, 8, N, N] (see `geometry.Map`); pose float32 [B, 3]: where the camera is on it
     frame uint8 [B, 3, H, W]: what is on the screen
     motion float32 [B, 3], sprite float32 [B, Z], look float32 [B, 32]: the last step's, as the memory reads them
     hidden float32 [B, D]: the memory; guide float32 [B, 128]: the painter's memory

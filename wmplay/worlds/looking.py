@@ -62,15 +62,13 @@ def look_around(
     all colours mixed by their probability, given only what was really seen; nothing of that is kept. A painter that was
     never taught what is to be expected mixes the colours of its modes.
 
-    paper: how maps are read and written; canvas uint8 [B, 5, N, N]: the maps themselves. pose [B, 3]; guide and wide:
+    paper: how maps are read and written; canvas uint8 [B, 8, N, N]: the maps themselves. pose [B, 3]; guide and wide:
     what the painter goes by; tile: the pattern on the ground, as it was really seen. Who did not see it well looks for
     it in what is painted. chance [B, M]: standard normal noise that decides the mode; it becomes `fresh` [B, M] with
     each stroke, and where all is known, but not while what it decided is seen and not yet laid down.
     """
     stretch, loose = vision.stretch(), vision.loose()
-    colour, known, real = paper.read(canvas, pose, stretch)
-    if temperature == 0.0:
-        known = real
+    colour, known = paper.read(canvas, pose, stretch, real=temperature == 0.0)
     new = (loose * ~known).flatten(1).mean(1)
     chance = torch.where((new == 0.0)[:, None], fresh, chance)
     sure = known.float() * loose
