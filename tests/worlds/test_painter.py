@@ -185,8 +185,8 @@ def test_a_painter_that_never_learned_what_is_to_be_expected_mixes_its_modes() -
     assert (mixed[middle] - colours[1]).abs().max() < 1.0
 
 
-def test_what_is_to_be_expected_is_learned_from_the_led_alone() -> None:
-    """Modes of roads nobody leads to, mixed by their odds, knew less of where a driver's road goes."""
+def test_what_is_to_be_expected_is_learned_from_all_that_was_seen_and_nothing_else() -> None:
+    """Led or not: two pictures of three teach more than two of five. But not from the painter's own hand."""
     world = tiny_canvas()
     segment = pan(8, 10)
     rows = segment.observation.flatten(0, 1)
@@ -194,8 +194,9 @@ def test_what_is_to_be_expected_is_learned_from_the_led_alone() -> None:
     segment = segment._replace(encoded=flat.unflatten(0, segment.reward.shape))
     painter = world.painter.train()
     assert not painter.foretells
-    for unled, taught in ((2.0, list(range(MODES))), (-1.0, [*range(MODES), EXPECTED])):
-        with patch("wmplay.worlds.painting.UNLED", unled):
+    modes = list(range(MODES))
+    for setting, value, taught in (("UNLED", 2.0, [*modes, EXPECTED]), ("OWN", 1.0, modes)):
+        with patch(f"wmplay.worlds.painting.{setting}", value):
             loss, metrics = world.loss(segment, "painter", torch.Generator().manual_seed(0))
         painter.zero_grad()
         loss.backward()

@@ -20,8 +20,11 @@ from wmplay.worlds.protocol import Segment
 # Share of pictures in which the painter is not led by where the camera went and by the keys. Whoever played knew where
 # the road would go, some of it beyond the frame: where they went straight on, so did the road. Whoever plays a dream
 # waits to see where its road goes, and a painter that took that for an answer would paint straight roads alone (what an
-# agent does itself is no evidence of the world: Ortega et al. 2021, arXiv 2110.10819). So dreams are painted unled, and
-# what is to be expected, for dreams that are to be as near to the game as can be, is learned from the others alone.
+# agent does itself is no evidence of the world: Ortega et al. 2021, arXiv 2110.10819). So dreams are painted unled.
+# Those that are to be as near to the game as can be are led, but what is to be expected is learned from both kinds, as
+# far as all that is known was seen, two pictures of three. After 420 s of a painter alone the squared error of 160
+# starts was 4.4 and 13.2e-4 (player, 5 and 15 steps) and 4.0 and 13.8e-4 (expert); where it was learned from the led
+# alone, two pictures of five, 4.7, 13.6, 4.1 and 14.3e-4.
 UNLED = 0.4
 # How much every mode learns from every picture, so that none is left behind.
 FAIR = 0.03
@@ -63,7 +66,8 @@ def painting_loss(
     real = (torch.arange(rows, device=motion.device) < (rows - back)[:, None]).float()
     looks = painter.seen(glances, real[..., None])
     own = int(OWN * batch)
-    led = (lot[:, 2] > UNLED) & (everyone >= own)
+    only_seen = everyone >= own
+    led = (lot[:, 2] > UNLED) & only_seen
     guide = painter.follow_segment(steps, looks, keep) * led[:, None]
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
     here, loose = torch.zeros_like(pose), vision.loose().expand(batch, -1, -1, -1)
@@ -82,7 +86,7 @@ def painting_loss(
     mixture, nll = mixture_loss(fit, modes, count)
     if painter.training:
         painter.foretells.fill_(True)
-    expected = (costs[EXPECTED] * led).sum() / (count * led).sum().clamp_min(1)
+    expected = (costs[EXPECTED] * only_seen).sum() / (count * only_seen).sum().clamp_min(1)
     share = (modes.log_softmax(1) + fit.detach()).softmax(1)
     used = torch.exp(-(share.mean(0) * (share.mean(0) + 1e-9).log()).sum())
     loss = mixture + expected
