@@ -148,7 +148,8 @@ def test_a_real_x_window_answers_real_keys(home: Path, tmp_path: Path) -> None:
         display = f":{server.stdout.readline().decode().strip()}"
         env = {**os.environ, "DISPLAY": display, "SDL_VIDEODRIVER": "x11", "SDL_AUDIODRIVER": "dummy"}
         command = [sys.executable, "-m", "wmplay", "play", "grid_world", "--seed", "3", "--record", "byhand"]
-        window = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
+        with (tmp_path / "said").open("w") as said:
+            window = subprocess.Popen(command, env=env, stderr=said)
         try:
             focus, until = "1", time.monotonic() + 30
             while focus in ("", "0", "1") and time.monotonic() < until:  # 1 is the empty screen
@@ -156,7 +157,7 @@ def test_a_real_x_window_answers_real_keys(home: Path, tmp_path: Path) -> None:
                 focus = subprocess.run(asked, env=env, capture_output=True, text=True, timeout=10).stdout.strip()
             for key in ("Right", "Down", "w", "a", "q"):
                 subprocess.run(["xdotool", "key", key, "sleep", "0.4"], env=env, check=True, timeout=10)
-            assert window.wait(timeout=20) == 0
+            assert window.wait(timeout=20) == 0, (tmp_path / "said").read_text()
         finally:
             window.kill()
             server.kill()
