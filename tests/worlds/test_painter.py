@@ -226,6 +226,25 @@ def test_dreams_are_not_led_by_those_who_wait_to_see_where_they_go() -> None:
     assert not torch.equal(shown(led, 0.0), shown(state, 0.0))
 
 
+def test_a_played_dream_shows_the_last_sight_and_one_held_against_the_game_all_of_them() -> None:
+    """Rims that many sights tell lie nearer to the game's, but glide where the game's jump, and judges see it."""
+    world = tiny_canvas()
+    with torch.no_grad():
+        world.vision.fixed_logit.fill_(-1.0)  # the frame shows the world
+    segment = pan(4, 8)
+    state = world.begin(segment)
+    last, fused = state.canvas.clone(), state.canvas.clone()
+    last[:, :3], fused[:, 4:7] = 255 - last[:, :3], 255 - fused[:, 4:7]
+
+    def shown(canvas: torch.Tensor, temperature: float) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(0)
+        return world.step(state._replace(canvas=canvas), segment.action[:, -1], temperature, generator)[0].frame
+
+    for temperature, read, other in ((1.0, last, fused), (0.0, fused, last)):
+        assert torch.equal(shown(other, temperature), shown(state.canvas, temperature))
+        assert not torch.equal(shown(read, temperature), shown(state.canvas, temperature))
+
+
 def test_what_is_new_is_laid_down_in_broad_strokes() -> None:
     """Laid down as it came into view, a road was made of strips of a pixel or two, whose edges did not quite meet."""
     world = tiny_canvas()

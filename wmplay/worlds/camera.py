@@ -29,8 +29,8 @@ SURE = 12.0
 MASK_GAIN = 120.0
 # How much steeper edges are made that were sampled once, to be like those that are laid down in a map and seen again
 # (`geometry.STEEP`): after 8 steps of CarRacing the two differ by 8.8e-6 (squared), by 9.3e-6 with 1.4 and 10.4e-6 with
-# 1.6; sampled twice, which was the likeness of maps that made nothing steeper, by 142e-6. (Maps showed the last
-# sight of a place alone then.)
+# 1.6; sampled twice, which was the likeness of maps that made nothing steeper, by 142e-6. (Of the last sight of a
+# place, a map's first layer.)
 AS_STEEP = 1.5
 
 
