@@ -1,4 +1,4 @@
-"""Two phases at once: a canvas' painter and memory, a core each."""
+"""Two phases at once: a canvas' painter and memory, then its modes and what is to be expected, a core each."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def test_in_a_budget_of_time_both_learn(home: Path, threads: int) -> None:
     both = pair(running)
     assert both.first.count > 0 and both.second.count > 0
     curves = {phase for _, phase, name, _ in log.points if name == "loss"}
-    assert {"vision", "painter", "memory"} <= curves
-    assert {PHASE_BEGINS.format("painter"), PHASE_BEGINS.format("memory")} <= set(log.events)
+    together = {"painter", "memory", "modes", "expected"}
+    assert {"vision", *together} <= curves
+    assert {PHASE_BEGINS.format(phase) for phase in together} <= set(log.events)
 
 
 def test_counted_steps_keep_their_proportion(home: Path) -> None:

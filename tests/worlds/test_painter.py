@@ -8,12 +8,13 @@ import torch
 
 from tests.worlds.cases import pan, tiny_canvas
 from wmplay.bench.plain_frames import plain_part
-from wmplay.worlds.canvas import CanvasState
+from wmplay.worlds.canvas import Canvas, CanvasState
 from wmplay.worlds.glances import GLANCE_SIZE
 from wmplay.worlds.looking import PICTURES_AHEAD, STROKE, look_around, odds
 from wmplay.worlds.painter import EXPECTED, GUIDE, MODES, Painter, Up, blocks, whole
-from wmplay.worlds.painting import WIDEST, mixture_loss, stroke
+from wmplay.worlds.painting import BOTH, WIDEST, mixture_loss, stroke
 from wmplay.worlds.pattern import Tile
+from wmplay.worlds.protocol import Segment
 
 
 def test_a_mode_is_a_whole_picture() -> None:
@@ -185,26 +186,93 @@ def test_a_painter_that_never_learned_what_is_to_be_expected_mixes_its_modes() -
     assert (mixed[middle] - colours[1]).abs().max() < 1.0
 
 
+def _lessons() -> Segment:
+    """Frames, with what is encoded of them beside."""
+    segment, world = pan(8, 10), tiny_canvas()
+    rows = segment.observation.flatten(0, 1)
+    flat = world.encode_after(torch.cat((rows[:1], rows[:-1])), rows)
+    return segment._replace(encoded=flat.unflatten(0, segment.reward.shape))
+
+
+def _heads_taught(world: Canvas, painter: Painter, phase: str) -> list[int]:
+    """Which heads of a painter a lesson teaches anything."""
+    world.requires_grad_(True).zero_grad()
+    loss, metrics = world.loss(_lessons(), phase, torch.Generator().manual_seed(0))
+    loss.backward()
+    assert all(torch.isfinite(value) for value in metrics.values())
+    assert painter.leave.grad is not None
+    return (painter.leave.grad.flatten(1).abs().amax(1) > 0.0).nonzero().flatten().tolist()
+
+
 def test_what_is_to_be_expected_is_learned_from_all_that_was_seen_and_nothing_else() -> None:
     """Led or not: two pictures of three teach more than two of five. But not from the painter's own hand."""
     world = tiny_canvas()
-    segment = pan(8, 10)
-    rows = segment.observation.flatten(0, 1)
-    flat = world.encode_after(torch.cat((rows[:1], rows[:-1])), rows)
-    segment = segment._replace(encoded=flat.unflatten(0, segment.reward.shape))
     painter = world.painter.train()
     assert not painter.foretells
     modes = list(range(MODES))
-    for setting, value, taught in (("UNLED", 2.0, [*modes, EXPECTED]), ("OWN", 1.0, modes)):
-        with patch(f"wmplay.worlds.painting.{setting}", value):
-            loss, metrics = world.loss(segment, "painter", torch.Generator().manual_seed(0))
-        painter.zero_grad()
-        loss.backward()
-        assert painter.leave.grad is not None
-        moved = painter.leave.grad.flatten(1).abs().amax(1) > 0.0
-        assert moved.nonzero().flatten().tolist() == taught
-        assert painter.foretells
-        assert all(torch.isfinite(value) for value in metrics.values())
+    with patch.dict("wmplay.worlds.canvas.LESSONS", painter=BOTH._replace(unled=1.0)):
+        assert _heads_taught(world, painter, "painter") == [*modes, MODES]
+    assert painter.foretells
+    with patch("wmplay.worlds.painting.OWN", 1.0):
+        assert _heads_taught(world, painter, "painter") == modes
+
+
+def test_modes_and_what_is_to_be_expected_part_ways() -> None:
+    """A net for both did neither as well: of what is to be expected, and of roads that bend though nobody is led."""
+    world = tiny_canvas()
+    painter, teller = world.painter.train(), world.foreteller.train()
+    assert _heads_taught(world, painter, "painter")
+    assert world.teller is painter
+    world.prepare("modes")
+    assert world.teller is painter
+    world.prepare("expected")
+    assert world.teller is teller
+    assert torch.equal(teller.leave[EXPECTED], painter.leave[EXPECTED]) and torch.equal(
+        teller.lean[0], painter.lean[-1]
+    )
+    assert torch.equal(teller.enter.weight, painter.enter.weight)
+    assert _heads_taught(world, painter, "modes") == list(range(MODES))
+    assert painter.guide.weight_ih.grad is None, "a dream that shows modes is not led"
+    assert _heads_taught(world, teller, "expected") == [0]
+    assert teller.guide.weight_ih.grad is not None and painter.leave.grad is None
+    # What it learned since is not thrown away when training goes on.
+    with torch.no_grad():
+        teller.leave += 1.0
+    world.prepare("expected")
+    assert not torch.equal(teller.leave[EXPECTED], painter.leave[EXPECTED])
+
+
+def test_modes_are_learned_from_further_away() -> None:
+    """In a strip at the edge a bend is a pixel: there modes told squares on the grass apart, and roads went straight."""
+    lesson, world = _lessons(), tiny_canvas()
+    assert lesson.encoded is not None
+    lesson.encoded[..., :3] = torch.tensor([0.0, -4.0, 0.0])  # straight on
+
+    def unknown(phase: str) -> float:
+        generator = torch.Generator().manual_seed(0)
+        return sum(float(world.loss(lesson, phase, generator)[1]["unknown"]) for _ in range(8))
+
+    assert unknown("modes") > 1.1 * unknown("painter")
+
+
+def test_what_is_to_be_expected_is_shown_where_a_dream_is_held_against_the_game_alone() -> None:
+    world = tiny_canvas()
+    segment = pan(4, 8)
+    state = world.begin(segment)
+    state = state._replace(canvas=torch.zeros_like(state.canvas))  # nothing is known
+    weights = world.state_dict()
+
+    def shown(temperature: float) -> torch.Tensor:
+        return world.step(state, segment.action[:, -1], temperature, torch.Generator().manual_seed(0))[0].frame
+
+    before = [shown(temperature) for temperature in (0.0, 1.0)]
+    world.foreteller.foretells.fill_(True)
+    after = [shown(temperature) for temperature in (0.0, 1.0)]
+    assert [torch.equal(*pair) for pair in zip(before, after, strict=True)] == [False, True]
+    # Slots from before, which have no such net, go on as they were.
+    old = tiny_canvas()
+    old.load_state_dict({name: value for name, value in weights.items() if not name.startswith("foreteller.")})
+    assert old.teller is old.painter
 
 
 def test_dreams_are_not_led_by_those_who_wait_to_see_where_they_go() -> None:

@@ -16,6 +16,8 @@ _WHY = {
     "collect": "Players play the real game and every frame is recorded: a world model learns from experience alone.",
     "vision": "The model learns to see: frames become a few numbers, and back.",
     "painter": "The model learns to paint what it has not seen yet.",
+    "modes": "It learns to go on in one way or another where several are possible.",
+    "expected": "It learns what is to be expected, whichever way that is.",
     "memory": "The model learns what happens next, from what it saw and the keys that were pressed.",
     "dynamics": "The model learns what happens next, from what it saw and the keys that were pressed.",
     "joint": "The model learns to see and to foresee at once.",

@@ -87,6 +87,7 @@ class WorldPhase(Phase):
     def begin(self) -> None:
         super().begin()
         self._streams = self._affordable()
+        self._world.prepare(self.name)
 
     def thaw(self) -> None:
         """Let the phase's own parameters learn."""

@@ -1,11 +1,12 @@
 """A world model for games seen by a moving camera: it remembers the world as a map and drives the camera over it.
 
-Three things are learned from frames and actions alone. *Vision*: how far the camera moved between two frames, and which
+Four things are learned from frames and actions alone. *Vision*: how far the camera moved between two frames, and which
 pixels stay on the screen (a car, an instrument bar), in which pictures. *Painter*: in which ways the world may go on
-where nobody has looked yet, and how long the pattern on its ground is, which goes on as it was seen. *Memory*: a GRU
-that, from the keys, moves the camera and the instruments. A dream is then: move, look at the map, paint what is new,
-write it into the map. What was seen stays where it was (generative memory of space: Fraccaro et al. 2018, arXiv
-1804.09401; learning motion by making the second picture from the first: Zhou et al. 2017, arXiv 1704.07813).
+where nobody has looked yet, and how long the pattern on its ground is, which goes on as it was seen. *Foreteller*: what
+is to be expected there, whichever way it goes on. *Memory*: a GRU that, from the keys, moves the camera and the
+instruments. A dream is then: move, look at the map, paint what is new, write it into the map. What was seen stays where
+it was (generative memory of space: Fraccaro et al. 2018, arXiv 1804.09401; learning motion by making the second picture
+from the first: Zhou et al. 2017, arXiv 1704.07813).
 
 Shapes: B batch, T time, H W frame, N side of the map, Z sprite code, P parts of the screen, M modes, D hidden.
 """
@@ -27,7 +28,7 @@ from wmplay.worlds.geometry import Map, compose
 from wmplay.worlds.glances import GLANCE_SIZE, glance, turned
 from wmplay.worlds.looking import HELD, look_around
 from wmplay.worlds.painter import GUIDE, MODES, Painter
-from wmplay.worlds.painting import painting_loss
+from wmplay.worlds.painting import BOTH, EXPECTED_ALONE, MODES_ALONE, painting_loss
 from wmplay.worlds.pattern import TILE_SIZE, Tile
 from wmplay.worlds.protocol import PhaseSpec, Segment, World
 from wmplay.worlds.screen import PARTS
@@ -46,6 +47,8 @@ MEMORY_DECAY = 0.1
 # How much of the trust in where a pattern lies is left after a step at temperature 0, which is held against the game:
 # the camera goes astray, and squares at the wrong places are worse than none. A dream of its own keeps its squares.
 LOST = 0.96
+# What the phases of painter and foreteller teach. Beside the memory the painter learns both, then each learns its own.
+LESSONS = {"painter": BOTH, "modes": MODES_ALONE, "expected": EXPECTED_ALONE}
 
 
 class CanvasState(NamedTuple):
@@ -54,7 +57,7 @@ class CanvasState(NamedTuple):
     canvas: the map, uint8 [B, 8, N, N] (see `geometry.Map`); pose float32 [B, 3]: where the camera is on it
     frame uint8 [B, 3, H, W]: what is on the screen
     motion float32 [B, 3], sprite float32 [B, Z], look float32 [B, 32]: the last step's, as the memory reads them
-    hidden float32 [B, D]: the memory; guide float32 [B, 128]: the painter's memory
+    hidden float32 [B, D]: the memory; guide float32 [B, 128]: the `teller`'s
     real float32 [B, 768]: the glance of the last real frame; since float32 [B, 3]: how the camera has moved since
     screen int64 [B, P]: what the parts of the screen show
     tile float32 [B, 1154]: the pattern on the ground, `pattern.Tile.flat`
@@ -78,7 +81,7 @@ class CanvasState(NamedTuple):
 
 
 class Canvas(World):
-    """Vision, painter and memory around a map."""
+    """Vision, painter, foreteller and memory around a map."""
 
     family: ClassVar[str] = "canvas"
     Config: ClassVar[type] = CanvasConfig
@@ -104,26 +107,32 @@ class Canvas(World):
         self.height, self.width = observation.shape[:2]
         self.vision = Vision(config.sprite_size, config.colours, self.height, self.width)
         self.actions = ActionEncoder(action)
-        self.painter = Painter(
-            config.colours, config.painter_width, GLANCE_SIZE, 3 + self.actions.width, self.height, self.width
-        )
+        self.painter = self._painter(ways=MODES)
         self.memory = CanvasMemory(config.sprite_size, config.hidden_size, self.actions.width)
+        self.foreteller = self._painter(ways=0)
         self.map = Map(self.height, self.width)
+
+    def _painter(self, ways: int) -> Painter:
+        c, told = self.config, 3 + self.actions.width
+        return Painter(c.colours, c.painter_width, GLANCE_SIZE, told, self.height, self.width, ways)
 
     @property
     def phases(self) -> tuple[PhaseSpec, ...]:
         c = self.config
+        painting: dict[str, Any] = {
+            "batch": c.painter_batch, "length": c.reach, "learning_rate": c.learning_rate,
+            "encoded": True, "beside": True, "muon": True, "least": ENOUGH // 2, "clip": 1.0,
+        }  # fmt: skip
         return (
             PhaseSpec("vision", ("vision",), 0.17, c.vision_batch, 2, c.learning_rate, least=ENOUGH),
+            PhaseSpec("painter", ("painter",), 0.26, decay=False, **painting),
             PhaseSpec(
-                "painter", ("painter",), 0.48, c.painter_batch, c.reach, c.learning_rate,
-                encoded=True, beside=True, muon=True, least=ENOUGH, clip=1.0,
-            ),
-            PhaseSpec(
-                "memory", ("memory",), 0.35, c.batch, c.length, MEMORY_RATE * c.learning_rate,
+                "memory", ("memory",), 0.26, c.batch, c.length, MEMORY_RATE * c.learning_rate,
                 encoded=True, independent=True, muon=True, clip=1.0, weight_decay=MEMORY_DECAY,
                 brief=self._brief, brief_part=c.brief,
             ),
+            PhaseSpec("modes", ("painter",), 0.16, **painting),
+            PhaseSpec("expected", ("foreteller",), 0.15, independent=True, **painting),
         )  # fmt: skip
 
     @property
@@ -141,12 +150,22 @@ class Canvas(World):
     def features_size(self) -> int:
         return self.config.hidden_size + self.config.sprite_size + 3 + LOOK
 
+    @property
+    def teller(self) -> Painter:
+        """Who says what is to be expected: until the foreteller is taught, the painter."""
+        return self.foreteller if self.foreteller.foretells else self.painter
+
+    def prepare(self, phase: str) -> None:
+        if phase == "expected" and not self.foreteller.foretells:
+            self.foreteller.take_over(self.painter)
+
     def loss(self, segment: Segment, phase: str, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         if phase == "vision":
             return self.vision.loss(segment, generator)
-        if phase == "painter":
-            return painting_loss(self.vision, self.painter, segment, self.actions(segment.action), generator)
         vision, action = self.vision, self.actions(segment.action)
+        if phase in LESSONS:
+            painter = self.foreteller if phase == "expected" else self.painter
+            return painting_loss(vision, painter, segment, action, generator, LESSONS[phase])
         stretch = vision.stretch().detach()
         return self.memory.loss(segment, action, self._read, vision.scale, stretch, self.width, generator)
 
@@ -204,8 +223,8 @@ class Canvas(World):
         frame = (now * 255.0).round().to(torch.uint8)
         seen = glance(now, loose)
         look = self.memory.look(seen).float()
-        looked = self.painter.seen(seen, torch.ones_like(keep))
-        guide = self.painter.follow(state.guide * keep, self.vision.told(motion, keys * keep), looked)
+        looked = self.teller.seen(seen, torch.ones_like(keep))
+        guide = self.teller.follow(state.guide * keep, self.vision.told(motion, keys * keep), looked)
         sprite = self.vision.sprite(now)
         here = torch.zeros_like(pose)
         screen = self.vision.screen_codes(now)
@@ -227,7 +246,8 @@ class Canvas(World):
         keys, last = self.actions(action), torch.cat((state.motion, state.sprite), -1)
         hidden, moved = self.memory.advance(state.hidden, last, state.look, keys)
         motion, sprite = moved[:, :3], moved[:, 3:]
-        guide = self.painter.follow(state.guide, self.vision.told(motion, keys))
+        painter = self.painter if temperature > 0.0 else self.teller
+        guide = self.teller.follow(state.guide, self.vision.told(motion, keys))
         pose, since = compose(state.pose, motion), compose(state.since, motion)
         wide = self.vision.wide(state.real, since)
         fresh = state.chance
@@ -235,7 +255,7 @@ class Canvas(World):
             fresh = HELD * fresh + (1.0 - HELD**2) ** 0.5 * noise_like(fresh, generator)
         tile = Tile.of(state.tile)
         world, canvas, chance = look_around(
-            self.vision, self.painter, self.map, state.canvas, pose, guide, wide, tile, state.chance, fresh, temperature
+            self.vision, painter, self.map, state.canvas, pose, guide, wide, tile, state.chance, fresh, temperature
         )
         if temperature == 0.0:
             tile = tile._replace(trust=LOST * tile.trust)
@@ -268,3 +288,9 @@ class Canvas(World):
     def features(self, state: CanvasState) -> Tensor:
         """Hidden, sprite, motion and what the memory sees of the frame, float32 [B, D + Z + 35]."""
         return torch.cat((state.hidden, state.sprite, state.motion, state.look), dim=-1)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
+        # Weights from before what is to be expected had a net of its own.
+        for name, value in self.foreteller.state_dict(prefix=f"{prefix}foreteller.").items():
+            state_dict.setdefault(name, value)
+        super()._load_from_state_dict(state_dict, prefix, *more)

@@ -96,7 +96,7 @@ def look_around(
         ]
     else:
         if temperature == 0.0:
-            drawn, blend = torch.full_like(modes[:, 0], EXPECTED, dtype=torch.int64), 1.0
+            drawn, blend = torch.full((len(pose),), EXPECTED, device=pose.device), 1.0
         else:
             # Gumbel noise, so that each mode is drawn by its odds (Maddison et al. 2014).
             uniform = torch.special.ndtr(chance).clamp(1e-4, 1.0 - 1e-4)

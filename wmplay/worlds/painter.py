@@ -22,8 +22,8 @@ from wmplay.worlds.strided import doubled_weight
 GUIDE = 128
 # Ways in which a picture may go on, of which a dream draws one at each step.
 MODES = 8
-# Read like a mode: what is to be expected of each pixel, whichever of them it will be.
-EXPECTED = MODES
+# Read like a mode, the last of a painter's heads: what is to be expected of each pixel, whichever of them it will be.
+EXPECTED = -1
 # What a painter is shown of a pixel: its colour, whether it is known and of the screen, and what a pattern says of it.
 SHOWN = 7
 
@@ -79,11 +79,15 @@ class Painter(nn.Module):
     left has one that bends left. And a wide view shows what was last really seen from where the camera is now, also
     beyond the picture's edge. The lead enters where the picture is 1/16 of its size.
     It works on 2 × 2 pixels at a time: at full size the finest layers would cost more than all others together.
+
+    ways: how many modes it has. With 0 it knows what is to be expected and no more.
     """
 
     foretells: Tensor
 
-    def __init__(self, colours: int, width: int, glance: int, steps: int, height: int, frame_width: int) -> None:
+    def __init__(
+        self, colours: int, width: int, glance: int, steps: int, height: int, frame_width: int, ways: int = MODES
+    ) -> None:
         super().__init__()
         a, b = width * 3 // 2, width * 2
         self.coarse = (b, height // 16, frame_width // 16)
@@ -100,12 +104,19 @@ class Painter(nn.Module):
         self.up = nn.ModuleList((Up(b, b, b), Up(b, b, b), Up(b, a, a)))
         # Of each mode, and EXPECTED: what it adds to the last layer's features before they bend, and how it reads
         # colours off them.
-        self.lean = nn.Parameter(torch.randn(MODES + 1, a))
-        self.leave = nn.Parameter(torch.randn(MODES + 1, a, 4 * colours) / math.sqrt(a))
-        self.leave_bias = nn.Parameter(torch.zeros(MODES + 1, 4 * colours))
-        self.mode = mlp((2 * b, 128, MODES))
+        self.lean = nn.Parameter(torch.randn(ways + 1, a))
+        self.leave = nn.Parameter(torch.randn(ways + 1, a, 4 * colours) / math.sqrt(a))
+        self.leave_bias = nn.Parameter(torch.zeros(ways + 1, 4 * colours))
+        self.mode = mlp((2 * b, 128, ways)) if ways else None
         # Whether EXPECTED was ever taught.
         self.register_buffer("foretells", torch.tensor(False))
+
+    @torch.no_grad()
+    def take_over(self, other: Painter) -> None:
+        """Go on from what a painter of the same size with at least as many modes knows."""
+        theirs, heads = other.state_dict(), ("lean", "leave", "leave_bias")
+        for name, value in self.state_dict().items():
+            value.copy_(theirs[name][-len(value) :] if name in heads else theirs[name])
 
     def follow(self, guide: Tensor, step: Tensor, look: Tensor | None = None) -> Tensor:
         """The guide [B, 128] after a step: how it moved [B, S]. look [B, 65]: what `seen` says of where that ended;
@@ -152,7 +163,8 @@ class Painter(nn.Module):
             x = layer(x, kept.pop())
         modes.append(x.mean((2, 3)))
         x = self.up[-1](x, kept.pop(), bend=False)
-        return x.movedim(1, -1), self.mode(torch.cat(modes, dim=-1)).float()
+        found = x.new_zeros(len(x), 0) if self.mode is None else self.mode(torch.cat(modes, dim=-1))
+        return x.movedim(1, -1), found.float()
 
     def colours_of(self, features: Tensor, mode: Tensor | int) -> Tensor:
         """Logits over the palette [N, 4, K] of features [N, a] in a mode, or EXPECTED; or [B, N, 4, K] of [B, N, a] in
@@ -174,7 +186,7 @@ class Painter(nn.Module):
         for name, value in Pattern().state_dict(prefix=f"{prefix}pattern.").items():
             state_dict.setdefault(name, value)
         # Weights from before there were modes: all modes are as the one there was.
-        if f"{prefix}leave.weight" in state_dict:
+        if self.mode is not None and f"{prefix}leave.weight" in state_dict:
             weight, bias = (state_dict.pop(f"{prefix}leave.{name}") for name in ("weight", "bias"))
             state_dict[f"{prefix}leave"] = weight.flatten(1).t().expand_as(self.leave[:MODES])
             state_dict[f"{prefix}leave_bias"] = bias.expand_as(self.leave_bias[:MODES])
@@ -182,7 +194,7 @@ class Painter(nn.Module):
             for name, value in self.mode.state_dict(prefix=f"{prefix}mode.").items():
                 state_dict.setdefault(name, value)
         # Weights from before there was a head for what is to be expected: it begins as the mean of all modes.
-        taught = len(state_dict.get(f"{prefix}lean", self.lean)) > MODES
+        taught = len(state_dict.get(f"{prefix}lean", self.lean)) == len(self.lean)
         state_dict.setdefault(f"{prefix}foretells", torch.tensor(taught))
         if not taught:
             for name in ("lean", "leave", "leave_bias"):

@@ -5,6 +5,8 @@ Shapes: B batch, T time, H W frame.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -35,13 +37,36 @@ OWN, WIDEST = 1 / 3, 9
 UNASKED = -1
 
 
+class Lesson(NamedTuple):
+    """What a painter is taught: the modes in which a picture may go on, what is to be expected of it, or both.
+
+    unled: the share of pictures in which it is not led; as a dream will be that shows the one or the other.
+    near: how much earlier a picture was seen from which it goes on is drawn by lot, to this power.
+    """
+
+    modes: bool
+    expected: bool
+    unled: float
+    near: float
+
+
+BOTH = Lesson(True, True, UNLED, near=2.0)
+MODES_ALONE = Lesson(True, False, unled=1.0, near=1.0)
+EXPECTED_ALONE = Lesson(False, True, unled=0.0, near=2.0)
+
+
 def painting_loss(
-    vision: Vision, painter: Painter, segment: Segment, action: Tensor, generator: torch.Generator
+    vision: Vision,
+    painter: Painter,
+    segment: Segment,
+    action: Tensor,
+    generator: torch.Generator,
+    lesson: Lesson = BOTH,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """How unlikely the colours in a segment's last frame are that could not be seen from an earlier one.
 
-    How much earlier is drawn by lot, squared: near edges are what a dream paints most of the time. In every tenth
-    nothing at all is known. segment: frames, with what was encoded beside; action [B, T, A]: encoded.
+    How much earlier is drawn by lot; in every tenth nothing at all is known. segment: frames, with what was encoded
+    beside; action [B, T, A]: encoded.
     """
     assert segment.encoded is not None
     batch, rows = segment.reward.shape
@@ -49,7 +74,7 @@ def painting_loss(
     stretch = vision.stretch().detach()
     motion = segment.encoded[..., :3] * valid[..., None]
     lot = torch.rand(batch, 3, generator=generator, device=motion.device)
-    since = (lot[:, 0].square() * (rows - 1)).long() + 1
+    since = (lot[:, 0].pow(lesson.near) * (rows - 1)).long() + 1
     # Only what lies in the last frame's own episode.
     back = torch.minimum(since, valid[:, 1:].flip(1).cumprod(1).sum(1))
     everyone = torch.arange(batch, device=motion.device)
@@ -61,17 +86,18 @@ def painting_loss(
     with full_precision(picture), torch.no_grad():
         colour, known = vision.glimpse(seen, pose)
         known = known * (lot[:, 1] > 0.1)[:, None, None, None]
-    steps = vision.told(motion, action * valid[..., None])
     glances = segment.encoded[..., -GLANCE_SIZE:].float()
-    real = (torch.arange(rows, device=motion.device) < (rows - back)[:, None]).float()
-    looks = painter.seen(glances, real[..., None])
-    own = int(OWN * batch)
+    own = int(OWN * batch) if lesson.modes else 0
     only_seen = everyone >= own
-    led = (lot[:, 2] > UNLED) & only_seen
-    guide = painter.follow_segment(steps, looks, keep) * led[:, None]
+    guide = motion.new_zeros(batch, GUIDE)
+    if lesson.unled < 1.0:
+        steps = vision.told(motion, action * valid[..., None])
+        real = (torch.arange(rows, device=motion.device) < (rows - back)[:, None]).float()
+        led = (lot[:, 2] >= lesson.unled) & only_seen
+        guide = painter.follow_segment(steps, painter.seen(glances, real[..., None]), keep) * led[:, None]
     wide = vision.wide(glances[everyone, rows - 1 - back], pose)
     here, loose = torch.zeros_like(pose), vision.loose().expand(batch, -1, -1, -1)
-    if painter.training:
+    if painter.training and lesson == BOTH:  # later, others have learned by the pattern as it is
         painter.pattern.learn(seen, loose, vision.palette, stretch)
     tile = painter.pattern.found(seen, loose, here, vision.palette, stretch)
     hint = painter.pattern.foretold(tile, picture, pose, stretch)
@@ -81,16 +107,20 @@ def painting_loss(
     features, modes = painter(colour, known, fixed, hint, guide, wide)
     unknown = (known + fixed) == 0.0
     asked = _Asked(vision, features, picture, unknown)
-    costs = [asked.cost(painter.colours_of(asked.features, head)) for head in (*range(MODES), EXPECTED)]
-    fit, count = -torch.stack(costs[:MODES], 1), asked.count
-    mixture, nll = mixture_loss(fit, modes, count)
-    if painter.training:
-        painter.foretells.fill_(True)
-    expected = (costs[EXPECTED] * only_seen).sum() / (count * only_seen).sum().clamp_min(1)
-    share = (modes.log_softmax(1) + fit.detach()).softmax(1)
-    used = torch.exp(-(share.mean(0) * (share.mean(0) + 1e-9).log()).sum())
-    loss = mixture + expected
-    return loss, detached(loss=loss, nll=nll, expected=expected, modes=used, unknown=unknown.float().mean())
+    count, loss, metrics = asked.count, features.new_zeros((), dtype=torch.float32), {}
+    if lesson.modes:
+        fit = -torch.stack([asked.cost(painter.colours_of(asked.features, mode)) for mode in range(MODES)], 1)
+        mixture, metrics["nll"] = mixture_loss(fit, modes, count)
+        share = (modes.log_softmax(1) + fit.detach()).softmax(1).mean(0)
+        metrics["modes"] = torch.exp(-(share * (share + 1e-9).log()).sum())
+        loss = loss + mixture
+    if lesson.expected:
+        if painter.training:
+            painter.foretells.fill_(True)
+        cost = asked.cost(painter.colours_of(asked.features, EXPECTED))
+        metrics["expected"] = (cost * only_seen).sum() / (count * only_seen).sum().clamp_min(1)
+        loss = loss + metrics["expected"]
+    return loss, detached(loss=loss, **metrics, unknown=unknown.float().mean())
 
 
 class _Asked:

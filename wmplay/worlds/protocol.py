@@ -137,6 +137,9 @@ class World(nn.Module, ABC):
         """[N, S], of which a phase with `polish` makes the squares small: N rows that do not mix, S errors of each."""
         raise TypeError(f"{type(self).__name__} has no phase that is polished")
 
+    def prepare(self, phase: str) -> None:
+        """Called before a phase's first step, not where it is resumed: for what begins from what others learned."""
+
     def learned(self, phase: str) -> bool:  # noqa: ARG002 - most phases can always go on
         """Whether a phase has nothing more to learn, so that the rest of its time goes to the next one."""
         return False
