@@ -243,7 +243,7 @@ def test_modes_and_what_is_to_be_expected_part_ways() -> None:
 
 
 def test_modes_are_learned_from_further_away() -> None:
-    """In a strip at the edge a bend is a pixel: there modes told squares on the grass apart, and roads went straight."""
+    """In a strip at the edge a bend is a pixel: modes told squares on the grass apart there, and no road bent."""
     lesson, world = _lessons(), tiny_canvas()
     assert lesson.encoded is not None
     lesson.encoded[..., :3] = torch.tensor([0.0, -4.0, 0.0])  # straight on

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save
+from torch import Tensor
 
 from wmplay.core import slots
 from wmplay.training import preview
 from wmplay.training.checkpoint import portable
+from wmplay.worlds.protocol import World
 
 if TYPE_CHECKING:
     from wmplay.training.workshop import Workshop
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 def publish(shop: Workshop, steps: int, pictures: bool) -> None:
     """Weights, steps and metrics; with `pictures` also the thumbnail and the little film. Raises WmplayError."""
-    files: dict[str, Any] = {"world.safetensors": save(portable(shop.world.state_dict()))}
+    files: dict[str, Any] = {"world.safetensors": save(portable(kept(shop.world)))}
     updates: dict[str, Any] = {"steps": steps, "metrics": _summary(shop), **shop.extra}
     files.update(shop.files)
     if pictures:
@@ -28,6 +30,15 @@ def publish(shop: Workshop, steps: int, pictures: bool) -> None:
         for module, was in modes.items():
             module.training = was
     slots.save_slot(shop.path, updates, files)
+
+
+def kept(world: World) -> dict[str, Tensor]:
+    """A world's weights as a slot keeps them; see `World.halved`."""
+
+    def half(name: str, value: Tensor) -> bool:
+        return name.partition(".")[0] in world.halved and value.ndim > 1
+
+    return {name: value.half() if half(name, value) else value for name, value in world.state_dict().items()}
 
 
 def _summary(shop: Workshop) -> dict[str, float]:

@@ -47,7 +47,9 @@ MEMORY_DECAY = 0.1
 # How much of the trust in where a pattern lies is left after a step at temperature 0, which is held against the game:
 # the camera goes astray, and squares at the wrong places are worse than none. A dream of its own keeps its squares.
 LOST = 0.96
-# What the phases of painter and foreteller teach. Beside the memory the painter learns both, then each learns its own.
+# What the phases of painter and foreteller teach. Beside the memory the painter learns both, then each learns its own:
+# of what is to be expected the overlap of 160 starts was 0.894 and 0.761 (player, 5 and 15 steps), 0.965 and 0.875
+# (expert) after 250 s of both and 170 s apart, and 0.890, 0.756, 0.965 and 0.872 after 420 s of both.
 LESSONS = {"painter": BOTH, "modes": MODES_ALONE, "expected": EXPECTED_ALONE}
 
 
@@ -84,6 +86,7 @@ class Canvas(World):
     """Vision, painter, foreteller and memory around a map."""
 
     family: ClassVar[str] = "canvas"
+    halved: ClassVar[tuple[str, ...]] = ("painter", "foreteller")
     Config: ClassVar[type] = CanvasConfig
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {

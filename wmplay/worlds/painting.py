@@ -50,6 +50,11 @@ class Lesson(NamedTuple):
     near: float
 
 
+# Modes are learned from further away: in a strip at the edge a bend is a pixel, and what was worth telling apart were
+# squares on the grass. After 210 s of modes from the painter of a slot of 15 minutes roads bent by 16 degrees in 100
+# units where nearness was squared, by 42 with 1 and by 40 with 0.5 (the game's by 65). What is to be expected loses by
+# it: after 170 s the squared error of 160 starts was 4.4 and 13.4e-4 (player) and 4.0 and 14.0e-4 (expert) with 1, with
+# 2 it was 4.2, 13.0, 4.0 and 14.4e-4.
 BOTH = Lesson(True, True, UNLED, near=2.0)
 MODES_ALONE = Lesson(True, False, unled=1.0, near=1.0)
 EXPECTED_ALONE = Lesson(False, True, unled=0.0, near=2.0)

@@ -95,15 +95,17 @@ class World(nn.Module, ABC):
     """A network that has learned a game. Subclasses are families; one file each.
 
     Class attributes: `family`, `Config` (a frozen pydantic dataclass whose joint checks raise ValueError in plain
-    words), `presets` (name -> field overrides of Config), and `drawn`: whether each step is drawn from a distribution
+    words), `presets` (name -> field overrides of Config), `drawn`: whether each step is drawn from a distribution
     learned with rounded products, so that batches of dreams may be computed with such too, rounding being far below
-    the width of what is drawn.
+    the width of what is drawn; and `halved`: sub-modules whose matrices a slot keeps in half precision, being learned
+    with such products and read by nothing that adds up over a dream.
     """
 
     family: ClassVar[str]
     Config: ClassVar[type]
     presets: ClassVar[dict[str, dict[str, Any]]]
     drawn: ClassVar[bool] = False
+    halved: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: Any, observation: ObservationSpec, action: ActionSpec) -> None:
         super().__init__()
