@@ -1,4 +1,4 @@
-"""How much of the time dreams show a car on a road: `python tests/bench/bench_staying.py [SLOT]`.
+"""How much of the time dreams show a car on a road: `python tests/bench/bench_staying.py [SLOT [DREAMS]]`.
 
 The report card looks at a few instants of 64 dreams; here all 1,000 steps count, which tells dreams apart that differ
 by a few percent.
@@ -13,8 +13,6 @@ import torch
 from wmplay.evaluate.rollout import begin, observations
 from wmplay.evaluate.staying import MARKS, STEPS, keys_of, still_the_game
 from wmplay.evaluate.subject import Subject, prepare
-
-COUNT = 64
 
 
 @torch.inference_mode()
@@ -32,13 +30,14 @@ def driven(subject: Subject, steps: int) -> Iterator[np.ndarray]:
         yield (seen := observations(world, state))
 
 
-def main(slot: str) -> None:
+def main(slot: str, count: int) -> None:
     """Print a line."""
-    subject = prepare(slot, COUNT, full=False, device="cpu")
+    subject = prepare(slot, count, full=False, device="cpu")
     shown = np.array([still_the_game(subject.game, seen) for seen in driven(subject, STEPS)])
     marks = ", ".join(f"after {k} {shown[k].mean():.1%}" for k in MARKS)
-    print(f"{slot}: of {COUNT} dreams' steps {shown[1:].mean():.1%} show the game; {marks}", flush=True)
+    print(f"{slot}: of {count} dreams' steps {shown[1:].mean():.1%} show the game; {marks}", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "car_racing")
+    slot, count, *_ = (*sys.argv[1:], *("car_racing", "64")[len(sys.argv) - 1 :])
+    main(slot, int(count))
