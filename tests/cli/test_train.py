@@ -57,6 +57,14 @@ def test_a_mistake_is_one_sentence(home: Path, run_cli: Callable[..., Any]) -> N
         assert done.stderr.startswith("wmplay: ")
 
 
+def test_a_refused_training_says_nothing_of_how_long_it_will_take(home: Path, run_cli: Callable[..., Any]) -> None:
+    """A mistake is one sentence, and no other before it."""
+    result = run_cli("train", "cartpole", "--slot", "x", "--set", "hiden=1")
+    assert result.code == 2
+    assert "there is no setting 'hiden'" in result.stderr
+    assert "No budget given" not in result.stderr
+
+
 @pytest.mark.slow
 def test_train_and_wait(home: Path, run_cli: Callable[..., Any]) -> None:
     """The whole of it in one command, the job as JSON at the end."""

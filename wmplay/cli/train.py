@@ -44,11 +44,12 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
 ) -> None:
     """Train a world model of GAME in the background; prints the run's id and returns at once."""
+    unasked = ""
     if minutes is None and steps is None:
         from wmplay import games
 
         minutes = games.find(game).minutes
-        say(f"No budget given: training for {minutes:g} min (--minutes or --steps to change it).")
+        unasked = f"No budget given: training for {minutes:g} min (--minutes or --steps to change it)."
     from wmplay.core import jobs
     from wmplay.training.start import Order, start
 
@@ -58,6 +59,8 @@ def train(
         agent_in=agent_in, agent_steps=agent_steps, precision=precision,
     )  # fmt: skip
     run = start(order, command=["wmplay", *sys.argv[1:]])
+    if unasked:
+        say(unasked)
     if not wait:
         _print(jobs.find_job(run), json)
         say(f"Training {slot} in the background: `wmplay jobs show {run}` to look, `wmplay dream {slot}` to play it.")
