@@ -39,5 +39,5 @@ def main(slot: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    slot, count, *_ = (*sys.argv[1:], *("car_racing", "64")[len(sys.argv) - 1 :])
-    main(slot, int(count))
+    given = sys.argv[1:]
+    main(given[0] if given else "car_racing", int(given[1]) if len(given) > 1 else 64)

@@ -24,8 +24,8 @@ def test_a_slot_keeps_what_paints_in_half_precision_and_paints_the_same(home: Pa
         torch.testing.assert_close(
             kept[name].to(value.dtype), value, atol=0.0 if exact else 1e-6, rtol=0.0 if exact else 6e-4
         )
-    nothing = torch.rand(1, 3, 64, 64), *(torch.zeros(1, n, 64, 64) for n in (1, 1, 2))
-    asking = (*nothing, torch.zeros(1, 128), torch.zeros(1, 4, 32, 32))
+    picture = torch.rand(1, 3, 64, 64)
+    asking = (picture, *(torch.zeros(1, n, 64, 64) for n in (1, 1, 2)), torch.zeros(1, 128), torch.zeros(1, 4, 32, 32))
     again = load_world("x", "cpu")
     for painter in ("painter", "foreteller"):
         features, modes = again.get_submodule(painter)(*asking)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def publish(shop: Workshop, steps: int, pictures: bool) -> None:
     """Weights, steps and metrics; with `pictures` also the thumbnail and the little film. Raises WmplayError."""
-    files: dict[str, Any] = {"world.safetensors": save(portable(kept(shop.world)))}
+    files: dict[str, Any] = {"world.safetensors": save(portable(_kept(shop.world)))}
     updates: dict[str, Any] = {"steps": steps, "metrics": _summary(shop), **shop.extra}
     files.update(shop.files)
     if pictures:
@@ -32,7 +32,7 @@ def publish(shop: Workshop, steps: int, pictures: bool) -> None:
     slots.save_slot(shop.path, updates, files)
 
 
-def kept(world: World) -> dict[str, Tensor]:
+def _kept(world: World) -> dict[str, Tensor]:
     """A world's weights as a slot keeps them; see `World.halved`."""
 
     def half(name: str, value: Tensor) -> bool:
