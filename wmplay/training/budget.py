@@ -17,7 +17,20 @@ class Budget:
     def _shares(self) -> list[float]:
         """Of each phase: collecting takes what it takes, the rest as its share says."""
         agent = AGENT_SHARE if self._settings.agent != "none" else 0.0
-        return [p.share * (1 - agent) if p.teaches else (agent if p.name == "agent" else 0.0) for p in self._phases]
+        shares = [p.share * (1 - agent) if p.teaches else (agent if p.name == "agent" else 0.0) for p in self._phases]
+        if self._settings.seconds is not None:
+            for index, phase in enumerate(self._phases):
+                self._pass_on(shares, index, phase.longest / self._settings.seconds)
+        return shares
+
+    def _pass_on(self, shares: list[float], index: int, most: float) -> None:
+        """What a phase would get beyond `most` to those of the world model after it, if there are any."""
+        after = [number for number in range(index + 1, len(shares)) if self._phases[number].teaches]
+        over, theirs = shares[index] - most, sum(shares[number] for number in after)
+        if over > 0.0 and theirs > 0.0:
+            shares[index] = most
+            for number in after:
+                shares[number] *= 1.0 + over / theirs
 
     def grant(self, index: int, active: float) -> float | None:
         """Seconds of the coming phase: its part of what is left of the minutes asked for, or None if steps count."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ class Phase(ABC):
 
     name: shown to people. used: active seconds spent in it, kept by the loop. budget: seconds it may use, or None when
     it counts its own work. frames: rows or steps that all `step`s so far went through, for the speed shown.
-    teaches: it trains the world model. share: its part of the time that world models get.
+    teaches: it trains the world model. share: its part of the time that world models get, at most `longest` seconds.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Phase(ABC):
     frames: int = 0
     teaches: bool = False
     share: float = 0.0
+    longest: float = math.inf
 
     @property
     def parts(self) -> tuple[Phase, ...]:

@@ -40,7 +40,7 @@ class SideBySide(Phase):
     def __init__(self, first: WorldPhase, second: WorldPhase) -> None:
         self.first, self.second = first, second
         self.name = f"{first.name} and {second.name}"
-        self.share = first.share + second.share
+        self.share, self.longest = first.share + second.share, min(first.longest, second.longest)
         self._latest: dict[str, Metrics] = {}
         self._helper: ThreadPoolExecutor | None = None
 

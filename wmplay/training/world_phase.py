@@ -49,7 +49,7 @@ class WorldPhase(Phase):
     def __init__(self, spec: PhaseSpec, steps: int | None, number: int = 1) -> None:
         self.spec = spec
         self.name = spec.name
-        self.share = spec.share
+        self.share, self.longest = spec.share, spec.longest
         self.steps = steps
         self._number = number
         self._done = 0
@@ -75,7 +75,7 @@ class WorldPhase(Phase):
         config = sorted(shop.info.config.items())
         self._precision = shop.precision_for(
             sum(p.numel() for p in self._parameters),
-            f"{self.name} {self.spec.batch}x{self.spec.length} {config}",
+            f"{self.spec.like or self.name} {self.spec.batch}x{self.spec.length} {config}",
             self._trial,
             threads,
             self.spec.compiled and (self.budget or 0.0) >= WORTH_COMPILING,

@@ -5,6 +5,7 @@ Shapes: B batch, T time, H W C frame, S state vector, A action, F features.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ class PhaseSpec:
     muon: steps of its weight matrices are Muon's (`training.muon`) and not Adam's
     least: steps to be had in a budget of time: where the machine is too slow for so many, batches are made smaller,
         since few large steps teach less than many small ones
+    longest: seconds after which more would teach little; what its share is beyond that goes to the phases after it
+    like: a phase before it whose steps cost the same, so that the precision measured for it is the fastest here too
     """
 
     name: str
@@ -85,6 +88,8 @@ class PhaseSpec:
     brief_part: float = 0.7
     muon: bool = False
     least: int = 0
+    longest: float = math.inf
+    like: str = ""
     weight_decay: float = 0.0
     clip: float = 100.0
     warmup: int = 100
