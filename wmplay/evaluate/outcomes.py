@@ -30,13 +30,13 @@ def measure_outcomes(
 ) -> dict[str, Any]:
     """Errors of reward and end when every step starts from what really happened before it.
 
-    parts: starts to walk along, the first of which may have `began` (see `rollout.dream`); those drawn from the tails
-    of episodes bring the ends, which are therefore more frequent here than in play. Returns `n` steps, `ends` among
+    parts: starts to walk along, if there are any, the first of which may have `began` (see `rollout.dream`); those
+    drawn from the tails of episodes bring the ends, which are therefore more frequent here than in play. Returns `n` steps, `ends` among
     them, `reward_error` (mean absolute), `reward_baseline` (of always saying the mean), `reward_skill` (1 − squared
     error / variance; None where the reward never changes), `end_precision`, `end_recall`.
     """
     said: list[np.ndarray] = []
-    for part in parts:
+    for part in (part for part in parts if part.count):
         generator = torch.Generator(device=device).manual_seed(seed)
         state = begin(world, part, device, generator) if began is None or part is not parts[0] else began
         for k in range(1, min(STEPS, part.horizon) + 1):

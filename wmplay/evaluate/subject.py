@@ -39,9 +39,10 @@ Narrate = Callable[[str, float | None], None]
 class Subject:
     """A world with its game, the starts of each regime, and what the baselines need.
 
-    tails: the last rows of held-out episodes, where the ends are. mean: float32, the mean training observation in its
-    own units, and `mean_from` where it is from. ranges: float32 [S], the range of each variable of a vector
-    game (`truths.state_ranges`, else how far it moves in the held-out play); None for frames.
+    tails: the last rows of held-out episodes that ended; of one that was only cut off they would show nothing new.
+    mean: float32, the mean training observation in its own units, and `mean_from` where it is from. ranges: float32
+    [S], the range of each variable of a vector game (`truths.state_ranges`, else how far it moves in the held-out
+    play); None for frames.
     """
 
     name: str
@@ -90,7 +91,8 @@ def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narr
         if found is not None:
             regimes[regime] = found
             data = episodes.Dataset(heldout.folder(game, regime, horizon))
-            tails[regime] = draw_starts(data, count, outcomes.STEPS, CONTEXT, game.warmup, tail=True)
+            last = draw_starts(data, count, outcomes.STEPS, CONTEXT, game.warmup, tail=True)
+            tails[regime] = last.take(last.terminated.any(axis=1))
     mean, mean_from = _mean(info, game, regimes)
     known = truths.state_ranges(game.short, int(world.observation.shape[0]))
     ranges = known if known is not None else variable_ranges(list(regimes.values()))
