@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from tests.training.helpers import MemoryLog, loop, order
 from wmplay.core.errors import WmplayError
 from wmplay.core.runs import PHASE_BEGINS
 from wmplay.devices import Precision
+from wmplay.training import loop as loops
+from wmplay.training import preview
 from wmplay.training.loop import Loop
 from wmplay.training.side_by_side import SideBySide
 from wmplay.training.workshop import Workshop
@@ -36,6 +41,37 @@ def test_in_a_budget_of_time_both_learn(home: Path, threads: int) -> None:
     together = {"painter", "memory", "modes", "expected"}
     assert {"vision", *together} <= curves
     assert {PHASE_BEGINS.format(phase) for phase in together} <= set(log.events)
+
+
+def test_the_second_waits_for_nobody_but_who_looks_at_the_world(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core stood idle after every unit of the first; but what is published must not change while it is written."""
+    path, settings = order("grid_world", "canvas", "x", steps=None, minutes=0.2)
+    running = loop(path, dataclasses.replace(settings, checkpoint_every=0.5))
+    for pause in ("PREVIEW", "PUBLISH", "FIRST_PUBLISH"):
+        monkeypatch.setattr(loops, pause, 0.5)
+    monkeypatch.setattr(loops, "SHOWING", 1.0)
+    running.shop.threads = 2
+    both = pair(running)
+    moved: dict[str, list[bool]] = {"strip": [], "publish": [], "save": [], "step": []}
+
+    def watched(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def watching(*given: Any, **more: Any) -> Any:
+            result, before, end = work(*given, **more), both.second.count, time.monotonic() + 0.2
+            while running.phases[running.shop.phase_index] is both and time.monotonic() < end:
+                time.sleep(0.01)
+            if running.phases[running.shop.phase_index] is both and both.progress < 1:
+                moved[name].append(both.second.count > before)
+            return result
+
+        return watching
+
+    monkeypatch.setattr(loops.preview, "strip", watched("strip", preview.strip))
+    for name in ("publish", "save"):
+        monkeypatch.setattr(loops, name, watched(name, getattr(loops, name)))
+    both.step = watched("step", both.step)  # type: ignore[method-assign]
+    assert running.run() == "done"
+    assert moved["step"] and all(moved.pop("step"))
+    assert all(found and not any(found) for found in moved.values()), moved
 
 
 def test_counted_steps_keep_their_proportion(home: Path) -> None:

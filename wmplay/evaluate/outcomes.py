@@ -31,9 +31,9 @@ def measure_outcomes(
     """Errors of reward and end when every step starts from what really happened before it.
 
     parts: starts to walk along, if there are any, the first of which may have `began` (see `rollout.dream`); those
-    drawn from the tails of episodes bring the ends, which are therefore more frequent here than in play. Returns `n` steps, `ends` among
-    them, `reward_error` (mean absolute), `reward_baseline` (of always saying the mean), `reward_skill` (1 − squared
-    error / variance; None where the reward never changes), `end_precision`, `end_recall`.
+    drawn from the tails of episodes bring the ends, which are therefore more frequent here than in play. Returns `n`
+    steps, `ends` among them, `reward_error` (mean absolute), `reward_baseline` (of always saying the mean),
+    `reward_skill` (1 − squared error / variance; None where the reward never changes), `end_precision`, `end_recall`.
     """
     said: list[np.ndarray] = []
     for part in (part for part in parts if part.count):

@@ -92,7 +92,7 @@ def prepare(slot: str | Path, count: int, full: bool, device: str = "auto", narr
             regimes[regime] = found
             data = episodes.Dataset(heldout.folder(game, regime, horizon))
             last = draw_starts(data, count, outcomes.STEPS, CONTEXT, game.warmup, tail=True)
-            tails[regime] = last.take(last.terminated.any(axis=1))
+            tails[regime] = last.take(np.flatnonzero(last.terminated.any(axis=1)))
     mean, mean_from = _mean(info, game, regimes)
     known = truths.state_ranges(game.short, int(world.observation.shape[0]))
     ranges = known if known is not None else variable_ranges(list(regimes.values()))

@@ -125,6 +125,7 @@ class Loop:
             if self._due("publish", PUBLISH if self._published else FIRST_PUBLISH) and self.standing.steps:
                 self._publish()
             self._spend(phase)
+        phase.rest()
         if self._stop:
             self._checkpoint(phase)
             if self.standing.steps:
@@ -205,6 +206,7 @@ class Loop:
         return entry
 
     def _publish(self, final: bool = False) -> None:
+        self.phases[self.shop.phase_index].rest()
         publish(self.shop, self.standing.base_steps + self.standing.steps, pictures=final or not self._published)
         self._published = True
         self._last["publish"] = self._clock()
@@ -212,6 +214,7 @@ class Loop:
     def _preview(self) -> None:
         """The strip for the dashboard: while the last phase is yet to come, what the model sees; then dreams."""
         begun = self._clock()
+        self.phases[self.shop.phase_index].rest()
         worlds = [i for i, p in enumerate(self.phases) if p.teaches]
         closed = self.shop.phase_index < worlds[-1]
         picture = preview.strip(self.shop.world, self.shop.contexts(), closed=closed)

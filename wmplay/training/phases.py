@@ -70,6 +70,9 @@ class Phase(ABC):
         """Units of work done: the x axis of this phase's metrics."""
         return 0
 
+    def rest(self) -> None:  # noqa: B027 - most phases work in `step` alone
+        """Let nothing go on until the next `step`: others are about to look at the world, or to wait."""
+
     def state(self) -> PhaseState:
         """Everything that going on exactly from here depends on."""
         return PhaseState()
