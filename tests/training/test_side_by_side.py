@@ -45,7 +45,7 @@ def test_in_a_budget_of_time_both_learn(home: Path, threads: int) -> None:
 
 def test_the_second_waits_for_nobody_but_who_looks_at_the_world(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A core stood idle after every unit of the first; but what is published must not change while it is written."""
-    path, settings = order("grid_world", "canvas", "x", steps=None, minutes=0.2)
+    path, settings = order("grid_world", "canvas", "x", steps=None, minutes=0.12)
     running = loop(path, dataclasses.replace(settings, checkpoint_every=0.5))
     for pause in ("PREVIEW", "PUBLISH", "FIRST_PUBLISH"):
         monkeypatch.setattr(loops, pause, 0.5)
@@ -54,12 +54,14 @@ def test_the_second_waits_for_nobody_but_who_looks_at_the_world(home: Path, monk
     both = pair(running)
     moved: dict[str, list[bool]] = {"strip": [], "publish": [], "save": [], "step": []}
 
-    def watched(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(name: str, work: Callable[..., Any], seconds: float = 0.1) -> Callable[..., Any]:
+        """The work, and then whether the second phase takes a step within so many seconds."""
+
         def watching(*given: Any, **more: Any) -> Any:
-            result, before, end = work(*given, **more), both.second.count, time.monotonic() + 0.2
-            while running.phases[running.shop.phase_index] is both and time.monotonic() < end:
-                time.sleep(0.01)
+            result, before, end = work(*given, **more), both.second.count, time.monotonic() + seconds
             if running.phases[running.shop.phase_index] is both and both.progress < 1:
+                while both.second.count == before and time.monotonic() < end:
+                    time.sleep(0.01)  # a thread that counts its steps: there is no event to wait for
                 moved[name].append(both.second.count > before)
             return result
 
@@ -68,7 +70,7 @@ def test_the_second_waits_for_nobody_but_who_looks_at_the_world(home: Path, monk
     monkeypatch.setattr(loops.preview, "strip", watched("strip", preview.strip))
     for name in ("publish", "save"):
         monkeypatch.setattr(loops, name, watched(name, getattr(loops, name)))
-    both.step = watched("step", both.step)  # type: ignore[method-assign]
+    both.step = watched("step", both.step, 30.0)  # type: ignore[method-assign]
     assert running.run() == "done"
     assert moved["step"] and all(moved.pop("step"))
     assert all(found and not any(found) for found in moved.values()), moved

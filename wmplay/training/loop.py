@@ -106,14 +106,15 @@ class Loop:
     def _work(self, phase: Phase) -> None:
         self._speed = _Speed()
         self.log.pulse(message="")  # what was said while it got ready is over
+        counted = phase.count
         while phase.progress < 1 and not self._stop:
             self._obey(phase)
             if self._stop:
                 break
-            before = phase.count
             metrics = phase.step()
             if phase.teaches:
-                self.standing.steps += phase.count - before
+                before, counted = counted, phase.count  # a part of it may work between steps, too
+                self.standing.steps += counted - before
             self._spend(phase)
             over = phase.progress >= 1
             if over or self._due("metrics", METRICS):

@@ -46,7 +46,6 @@ class SideBySide(Phase):
         self._helper: ThreadPoolExecutor | None = None
         self._going: Future[None] | None = None  # the second phase's work, while it goes on by itself
         self._enough = Event()  # asks it to rest
-        self._others = 0  # its steps when the last unit was over
 
     @property
     def parts(self) -> tuple[Phase, ...]:
@@ -77,7 +76,7 @@ class SideBySide(Phase):
 
     @property
     def count(self) -> int:
-        return self.first.count + self._others
+        return self.first.count + self.second.count
 
     def _share_time(self) -> None:
         for phase in (self.first, self.second):
@@ -91,7 +90,6 @@ class SideBySide(Phase):
             self._at_once()
         else:
             self._in_turn()
-        self._others = self.second.count
         self.frames = self.first.frames + self.second.frames
         return self._latest[self.first.name]
 
@@ -172,7 +170,6 @@ class SideBySide(Phase):
             mark = f"{phase.name}."
             tensors = {k.removeprefix(mark): v for k, v in state.tensors.items() if k.startswith(mark)}
             phase.load_state(PhaseState(tensors, state.numbers[phase.name]))
-        self._others = self.second.count
 
     def finish(self) -> None:
         self._enough.set()
