@@ -65,6 +65,18 @@ def test_a_refused_training_says_nothing_of_how_long_it_will_take(home: Path, ru
     assert "No budget given" not in result.stderr
 
 
+def test_a_part_of_a_slot_that_cannot_be_trained_further_is_refused(home: Path, run_cli: Callable[..., Any]) -> None:
+    """A phase of a new slot would learn from networks that know nothing; a wrong name is answered by the right ones."""
+    for arguments, answer in (
+        (("--resume", "--phase", "stat"), "no phase 'stat'; it has joint, polish"),
+        (("--resume", "--phase", "joint"), "there already: leave it out"),
+    ):
+        done = run_cli("train", *TINY, "--steps", "5", *arguments)
+        assert done.code == 2, done.stderr
+        assert answer in done.stderr
+    assert not (home / "x").exists()
+
+
 @pytest.mark.slow
 def test_train_and_wait(home: Path, run_cli: Callable[..., Any]) -> None:
     """The whole of it in one command, the job as JSON at the end."""

@@ -56,3 +56,5 @@ def test_an_agents_time_is_its_own():
 def test_progress_of_the_whole_counts_the_time_that_phases_get():
     budget = Budget(Settings(minutes=10), (_Work("collect"), _Work("a", 0.5, longest=60.0), _Work("b", 0.5)))
     assert budget.progress(1) == pytest.approx((0.05 + 0.1 * 0.95) / (0.05 + 0.95))
+    part = Budget(Settings(minutes=10), (_Work("collect"), _Work("b", 0.2)))
+    assert part.progress(0) == pytest.approx(0.05 / 1.0), "collecting is no more of a recipe with some of the phases"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.training.helpers import Killed, MemoryLog, kill_after, loop, order, same, weights
 from wmplay.core import catalog, slots
@@ -16,6 +18,7 @@ from wmplay.core.config import resolve
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 from wmplay.training import checkpoint, collect
 from wmplay.training.collect_phase import CollectPhase
+from wmplay.training.settings import Settings
 
 
 def phases() -> list[tuple[str, str, str]]:
@@ -122,6 +125,22 @@ def test_a_finished_slot_is_trained_further(home: Path) -> None:
     loop(path, settings).run()
     assert slots.read_slot(path).steps == 24
     assert not same(before, weights(path))
+
+
+def test_some_of_the_phases_are_trained_further(home: Path) -> None:
+    """What the others know is not touched, down to the last bit, and the budget is all theirs."""
+    path, settings = order("grid_world", "vae_mdn", "x")
+    loop(path, settings).run()
+    before = weights(path)
+    path, settings = order("grid_world", "vae_mdn", "x", resume=True, phases=("memory",))
+    assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+    log = MemoryLog()
+    assert loop(path, settings, log).run() == "done"
+    after = weights(path)
+    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"memory"}
+    assert {phase for _, phase, _, _ in log.points} == {"collect", "memory"}
+    assert slots.read_slot(path).steps == 24
 
 
 def test_a_slot_names_every_command_and_all_data_it_was_trained_with(home: Path, run_cli: Callable[..., Any]) -> None:

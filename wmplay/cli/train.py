@@ -38,6 +38,10 @@ def train(
     agent_steps: Annotated[
         int | None, typer.Option(min=1, help="Generations or updates of the controller with --steps.")
     ] = None,
+    phases: Annotated[
+        list[str] | None,
+        typer.Option("--phase", help="With --resume: a phase of the family to train, no other; may be repeated."),
+    ] = None,
     precision: Annotated[str, typer.Option(help="auto measures this machine; or float32, bf16.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Train an existing slot further.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Show progress to the end; Ctrl-C leaves it running.")] = False,
@@ -56,7 +60,7 @@ def train(
     order = Order(
         game=game, slot=slot, family=family, preset=preset, sets=tuple(sets or ()), config_file=config, resume=resume,
         minutes=minutes, steps=steps, data=tuple(data or ()), frames=frames, device=device, seed=seed, agent=agent,
-        agent_in=agent_in, agent_steps=agent_steps, precision=precision,
+        agent_in=agent_in, agent_steps=agent_steps, phases=tuple(phases or ()), precision=precision,
     )  # fmt: skip
     run = start(order, command=["wmplay", *sys.argv[1:]])
     if unasked:

@@ -43,7 +43,8 @@ class Budget:
 
     def progress(self, index: int) -> float:
         """Of the whole recipe, 0 to 1; collecting counts as a twentieth."""
-        weights = [share * 0.95 if share else 0.05 for share in self._shares()]
+        shares = self._shares()
+        weights = [share / sum(shares) * 0.95 if share else 0.05 for share in shares]
         done = sum(weights[:index]) + weights[index] * self._phases[index].progress
         return min(1.0, done / sum(weights))
 

@@ -14,14 +14,15 @@ from wmplay.training.world_phase import WorldPhase
 
 def recipe(shop: Workshop) -> list[Phase]:
     """The phases of this run. Steps, where they are the budget, are split by the phases' shares, each at least one."""
-    steps = shop.settings.steps
-    specs = shop.world.phases
+    steps, asked = shop.settings.steps, shop.settings.phases
+    specs = [spec for spec in shop.world.phases if not asked or spec.name in asked]
+    shares = sum(spec.share for spec in specs) if asked else 1.0
     worlds: list[WorldPhase | SideBySide] = []
     given = 0
     for number, spec in enumerate(specs, 1):
         mine = None
         if steps is not None:
-            mine = max(1, steps - given if number == len(specs) else round(steps * spec.share))
+            mine = max(1, steps - given if number == len(specs) else round(steps * spec.share / shares))
             given += mine
         phase = (PolishPhase if spec.polish else WorldPhase)(spec, mine, number)
         before = worlds[-1] if worlds else None

@@ -21,8 +21,9 @@ class Settings:
 
     data: names of datasets to learn from; empty = the recipe collects `frames` rows by itself. agent: how the
     controller is trained, if at all, `agent_in` the dream or the game, for `agent_steps` generations or updates.
-    precision: `auto` measures. round: how often this slot's training was continued after it was done.
-    checkpoint_every: seconds between checkpoints, which is what a kill can cost. command: what was typed for it.
+    phases: of the world model, those that are trained; empty = all. precision: `auto` measures. round: how often this
+    slot's training was continued after it was done. checkpoint_every: seconds between checkpoints, which is what a kill
+    can cost. command: what was typed for it.
     """
 
     minutes: float | None = None
@@ -35,6 +36,7 @@ class Settings:
     agent: str = "none"
     agent_in: str = "dream"
     agent_steps: int = 0
+    phases: tuple[str, ...] = ()
     precision: str = "auto"
     round: int = 0
     checkpoint_every: float = 15.0
@@ -73,4 +75,4 @@ class Settings:
         known = {field.name for field in fields(cls)}
         if not set(data) <= known:
             raise WmplayError("The settings of this run are of another version of wmplay; start the training anew.")
-        return cls(**{**data, "data": tuple(data.get("data", ())), "command": tuple(data.get("command", ()))})
+        return cls(**{**data, **{name: tuple(data.get(name, ())) for name in ("data", "phases", "command")}})

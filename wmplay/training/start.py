@@ -44,6 +44,7 @@ class Order:
     agent: str = "none"
     agent_in: str = "dream"
     agent_steps: int | None = None
+    phases: tuple[str, ...] = ()
     precision: str = "auto"
     checkpoint_every: float = 15.0
 
@@ -77,23 +78,34 @@ def prepare(order: Order, command: Sequence[str] = ()) -> tuple[Path, Settings]:
     world = catalog.load(family.target)
     chosen = config.resolve(world.Config, world.presets, order.preset, order.sets, order.config_file)
     with torch.device("meta"):
-        world(chosen, observation, action)  # what only the finished network can tell, it tells here
+        net = world(chosen, observation, action)  # what only the finished network can tell, it tells here
+    there = _existing(order.slot)
+    _check_phases(order, there, family.name, [spec.name for spec in net.phases])
     frames, held_out = default_frames(game, observation.kind == "vector", order.preset)
     agent_steps = order.agent_steps or {"tiny": 3, "small": 60, "base": 200}.get(order.preset, 60)
     settings = Settings(
         minutes=order.minutes, steps=order.steps, data=order.data, frames=order.frames or frames,
         held_out_frames=held_out, device=order.device, seed=order.seed, agent=order.agent, agent_in=order.agent_in,
-        agent_steps=agent_steps, precision=order.precision,
+        agent_steps=agent_steps, phases=order.phases, precision=order.precision,
         checkpoint_every=order.checkpoint_every, command=tuple(command),
     )  # fmt: skip
     plain = config.to_json(chosen)
     path = paths.slot_dir(order.slot)
-    there = _existing(order.slot)
     if there is not None:
         settings = _continued(there, game, family.name, plain, order, settings)
     else:
         path = slots.create_slot(order.slot, game, observation, action, family.name, order.preset, plain, command)
     return path, settings
+
+
+def _check_phases(order: Order, there: SlotInfo | None, family: str, known: Sequence[str]) -> None:
+    """Raises UsageError for phases that the family does not have, or of a slot that is not there or not to be touched."""
+    for name in order.phases:
+        if name not in known:
+            raise UsageError(f"The family {family} has no phase {name!r}; it has {', '.join(known)}.")
+    if order.phases and not (order.resume and there):
+        hint = "leave it out" if there is None else "add --resume, or leave it out"
+        raise UsageError(f"--phase trains a part of a slot that is there already: {hint}.")
 
 
 def _specs(game: Game, data: Sequence[str]) -> tuple[ObservationSpec, ActionSpec, Game]:
