@@ -99,7 +99,7 @@ def prepare(order: Order, command: Sequence[str] = ()) -> tuple[Path, Settings]:
 
 
 def _check_phases(order: Order, there: SlotInfo | None, family: str, known: Sequence[str]) -> None:
-    """Raises UsageError for phases that the family does not have, or of a slot that is not there or not to be touched."""
+    """Raises UsageError for phases that the family does not have, or of a slot that is not there or kept as it is."""
     for name in order.phases:
         if name not in known:
             raise UsageError(f"The family {family} has no phase {name!r}; it has {', '.join(known)}.")
