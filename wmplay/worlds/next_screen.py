@@ -20,7 +20,7 @@ SHOWN = 24
 # The temperature, in the dream's, at which it is drawn whether a part shows another picture, and which. Drawn as it is
 # foretold, CarRacing's instruments changed in more steps than the game's (two parts in 39.5 and 35.2 %, the game's in
 # 39.6 and 25.8 %; with 0.85 in 28.5 and 31.2 %). Both at 0.85, hands trembled on their dials: judges (`evaluate.tell`)
-# who saw no more than that part of the picture were right on 68 % (speed) and 65 to 74 % (wheel and gyroscope) of 640
+# who saw no more than that part of the picture were right on 68 to 74 % (speed; wheel and gyroscope 65 to 74) of 640
 # clips; with 0.5 for the picture on 54 to 58 and 54 %, with 0.25 on 58 and 62 %. Both at 0.6, the score stood still,
 # and was told on 76 % instead of 66; with 0.85 and 0.5 it is on 63 to 65 %: it has more pictures than a part can.
 CALM, SURE = 0.85, 0.5
