@@ -69,7 +69,7 @@ def test_a_part_of_a_slot_that_cannot_be_trained_further_is_refused(home: Path, 
     """A phase of a new slot would learn from networks that know nothing; a wrong name is answered by the right ones."""
     for arguments, answer in (
         (("--resume", "--phase", "stat"), "no phase 'stat'; it has joint, polish"),
-        (("--resume", "--phase", "joint"), "there already: leave it out"),
+        (("--resume", "--phase", "joint"), "leave it out (a shipped slot: `wmplay slots copy` it first)"),
     ):
         done = run_cli("train", *TINY, "--steps", "5", *arguments)
         assert done.code == 2, done.stderr

@@ -15,6 +15,7 @@ import torch
 from tests.training.helpers import Killed, MemoryLog, kill_after, loop, order, same, weights
 from wmplay.core import catalog, slots
 from wmplay.core.config import resolve
+from wmplay.core.errors import UsageError
 from wmplay.core.spaces import ActionSpec, ObservationSpec
 from wmplay.training import checkpoint, collect
 from wmplay.training.collect_phase import CollectPhase
@@ -132,6 +133,8 @@ def test_some_of_the_phases_are_trained_further(home: Path) -> None:
     path, settings = order("grid_world", "vae_mdn", "x")
     loop(path, settings).run()
     before = weights(path)
+    with pytest.raises(UsageError, match="add --resume"):
+        order("grid_world", "vae_mdn", "x", phases=("memory",))
     path, settings = order("grid_world", "vae_mdn", "x", resume=True, phases=("memory",))
     assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
     log = MemoryLog()

@@ -16,7 +16,7 @@ def recipe(shop: Workshop) -> list[Phase]:
     """The phases of this run. Steps, where they are the budget, are split by the phases' shares, each at least one."""
     steps, asked = shop.settings.steps, shop.settings.phases
     specs = [spec for spec in shop.world.phases if not asked or spec.name in asked]
-    shares = sum(spec.share for spec in specs) if asked else 1.0
+    shares = sum(spec.share for spec in specs)
     worlds: list[WorldPhase | SideBySide] = []
     given = 0
     for number, spec in enumerate(specs, 1):

@@ -104,8 +104,8 @@ def _check_phases(order: Order, there: SlotInfo | None, family: str, known: Sequ
         if name not in known:
             raise UsageError(f"The family {family} has no phase {name!r}; it has {', '.join(known)}.")
     if order.phases and not (order.resume and there):
-        hint = "leave it out" if there is None else "add --resume, or leave it out"
-        raise UsageError(f"--phase trains a part of a slot that is there already: {hint}.")
+        hint = "leave it out (a shipped slot: `wmplay slots copy` it first)" if there is None else "add --resume"
+        raise UsageError(f"--phase trains a part of a slot of your own that is there already: {hint}.")
 
 
 def _specs(game: Game, data: Sequence[str]) -> tuple[ObservationSpec, ActionSpec, Game]:
